@@ -1,0 +1,27 @@
+/** Something went wrong in a way that the operator can act on: where, what, and the next move. Printed without a stack. */
+export class ProvisionError extends Error {
+  /** The place: a file, a resource, a step, an address. */
+  readonly where: string
+  /** The next move, when there is one to name. */
+  readonly hint: string | undefined
+
+  constructor(where: string, message: string, hint?: string) {
+    super(message)
+    this.name = new.target.name
+    this.where = where
+    this.hint = hint
+  }
+}
+
+/** The host could not be reached, or did not let us in, or was lost on the way. */
+export class ConnectionError extends ProvisionError {}
+
+/** The operator interrupted the run. Exit code 130 for Ctrl-C, 143 for SIGTERM. */
+export class Interrupted extends ProvisionError {
+  readonly code: 130 | 143
+
+  constructor(where: string, message: string, code: 130 | 143, hint?: string) {
+    super(where, message, hint)
+    this.code = code
+  }
+}

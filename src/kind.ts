@@ -1,0 +1,70 @@
+import type { Secret } from './secret.ts'
+import type { Sh } from './sh.ts'
+
+/** One difference between what is declared and what the host has. */
+export interface Change {
+  readonly field: string
+  readonly from: string
+  readonly to: string
+}
+
+/** A pinned file that the operator's machine gets and sends. */
+export interface Artifact {
+  readonly name: string
+  readonly version: string
+}
+
+/** A text on the host and what it should be, for `--diff`. */
+export interface TextDiff {
+  readonly path: string
+  readonly wanted: string | Secret
+}
+
+/**
+ * How one kind of thing is named, read, compared and corrected.
+ * All are pure: a kind writes sh and reads its output, and the engine alone talks to the host.
+ */
+export interface Kind<Desired, Current> {
+  readonly name: string
+  /** Which thing on the host this is: a path, a unit, a package. Unique within the kind. */
+  key(desired: Desired): string
+  /** One fragment of sh that reads the state of them all. It exits non-zero only when it could not look. */
+  probe(all: readonly Desired[]): Sh
+  /** What the fragment printed, as one state for every key. What is absent says so; a key left out is unknown. */
+  parse(output: string, all: readonly Desired[]): ReadonlyMap<string, Current>
+  /** What differs; nothing when nothing does. */
+  diff(desired: Desired, current: Current): readonly Change[]
+  /** The sh that removes these differences. Running it twice does what running it once does. */
+  apply(desired: Desired, current: Current, changes: readonly Change[]): Sh
+  /** What an operator should know and no correction follows from: undeclared keys, what this machine can never have. */
+  notes?(desired: Desired, current: Current): readonly string[]
+  /** Artifacts that must be on the host before `apply` runs. Only `artifact` has it. */
+  send?(desired: Desired, current: Current): readonly Artifact[]
+  /** The text that differs, where there is one. */
+  text?(desired: Desired): TextDiff
+}
+
+/** One declared thing: a kind and what is wanted of it. */
+export interface Resource {
+  /** `file:/etc/motd`: what plan, log, error and `--json` call it. */
+  readonly id: string
+  readonly kind: Kind<unknown, unknown>
+  readonly desired: unknown
+}
+
+/** Turns a kind into the function that playbooks call. */
+export function defineKind<Desired, Current>(kind: Kind<Desired, Current>): (desired: Desired) => Resource {
+  // The one erasure: a list of resources holds many kinds. Before and after it everything is typed.
+  const erased = kind as unknown as Kind<unknown, unknown>
+  return (desired) => ({ id: `${kind.name}:${kind.key(desired)}`, kind: erased, desired })
+}
+
+/** The fields in which two flat states differ, in the order of the first, as changes. */
+export function differences<T extends object>(wanted: T, have: { readonly [K in keyof T]: unknown }): readonly Change[] {
+  return (Object.keys(wanted) as (keyof T & string)[])
+    .filter((field) => wanted[field] !== undefined && String(have[field]) !== String(wanted[field]))
+    .map((field) => ({ field, from: String(have[field]), to: String(wanted[field]) }))
+}
+
+/** A digest as a plan shows it: long enough to tell two apart, short enough to read. */
+export const short = (digest: string): string => (/^[0-9a-f]{64}$/.test(digest) ? digest.slice(0, 12) : digest)

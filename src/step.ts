@@ -1,0 +1,50 @@
+import type { Resource } from './kind.ts'
+import type { Sh } from './sh.ts'
+
+/** A titled list of resources that are checked, and corrected, together and in order. */
+export interface Step {
+  /** The title in kebab-case, below its playbook once that is known: `access/harden-sshd`. */
+  readonly id: string
+  readonly title: string
+  readonly resources: readonly Resource[]
+  /** Undo by itself unless a fresh SSH login confirms it: for what could lock us out. */
+  readonly guard?: Guard
+}
+
+/** How the host undoes a guarded step by itself. */
+export interface Guard {
+  /** Files and directories copied before anything is touched. One that is not there is removed again by the undo. */
+  readonly save: readonly `/${string}`[]
+  /** Run after the copies are back. It may run twice. */
+  readonly undo: Sh
+}
+
+/** A named part of a server: one file below `playbooks/`. */
+export interface Playbook {
+  readonly id: string
+  readonly steps: readonly Step[]
+}
+
+/** A step that is corrected on the connection that the run has. */
+export function step(title: string, resources: readonly Resource[]): Step {
+  return { id: kebab(title), title, resources }
+}
+
+/** A step that the host undoes by itself, within 90 seconds or at its next boot, unless a new login confirms it. */
+export function guardedStep(title: string, resources: readonly Resource[], guard: Guard): Step {
+  return { ...step(title, resources), guard }
+}
+
+/** Steps under the name of their playbook. Throws a plain Error when a title stands twice. */
+export function playbook(id: string, steps: readonly Step[]): Playbook {
+  const named = steps.filter(({ resources }) => resources.length > 0).map((one) => ({ ...one, id: `${id}/${one.id}` }))
+  const twice = named.find((one, i) => named.findIndex((other) => other.id === one.id) !== i)
+  if (twice !== undefined) throw new Error(`${twice.id}: two steps of this playbook have that title`)
+  return { id, steps: named }
+}
+
+const kebab = (title: string): string =>
+  title
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '')
