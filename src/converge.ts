@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto'
+import { ProvisionError } from './errors.ts'
+import type { Change, Resource } from './kind.ts'
+import { places, probe, type Reading, type States } from './probe.ts'
+import { redact, type Sh, sh } from './sh.ts'
+import type { Shell } from './shell.ts'
+import type { Step } from './step.ts'
+
+/** One resource that is not as declared: what was found, and what differs. */
+export interface Drift {
+  readonly resource: Resource
+  readonly current: unknown
+  readonly changes: readonly Change[]
+}
+
+/** One resource that could not be looked at, or about which there is something to know. */
+export interface Remark {
+  readonly id: string
+  readonly why: string
+}
+
+/** How a step compares with the host. */
+export interface StepPlan {
+  readonly step: Step
+  readonly drift: readonly Drift[]
+  readonly unknown: readonly Remark[]
+  readonly notes: readonly Remark[]
+}
+
+/** What a run hears while a step is corrected. */
+export interface Listener {
+  /** A resource's correction begins. */
+  correcting?(drift: Drift): void
+  /** A line that a correction printed: apt says what it does. */
+  output?(line: string): void
+}
+
+/** Compares states with one step. Pure. */
+export function compare(step: Step, states: States): StepPlan {
+  const looked = step.resources.map((resource) => ({ resource, reading: states.get(resource.id) ?? missing }))
+  const known = looked.flatMap(({ resource, reading }) => (reading.type === 'known' ? [{ resource, current: reading.state }] : []))
+  return {
+    step,
+    drift: known
+      .map(({ resource, current }) => ({ resource, current, changes: resource.kind.diff(resource.desired, current) }))
+      .filter(({ changes }) => changes.length > 0),
+    unknown: looked.flatMap(({ resource: { id }, reading }) => (reading.type === 'unknown' ? [{ id, why: reading.why }] : [])),
+    notes: known.flatMap(({ resource: { id, kind, desired }, current }) =>
+      (kind.notes?.(desired, current) ?? []).map((why) => ({ id, why })),
+    ),
+  }
+}
+
+/** Looks at one step. Throws ProvisionError when part of it could not be looked at. */
+export async function look(shell: Shell, step: Step): Promise<StepPlan> {
+  const plan = compare(step, (await probe(shell, step.resources)).states)
+  const blind = plan.unknown[0]
+  if (blind !== undefined) throw new ProvisionError(step.title, `cannot read the state of ${blind.id}: ${blind.why}`)
+  return plan
+}
+
+/** Corrects what differs, and looks once more. Throws ProvisionError when a correction fails or leaves a difference. */
+export async function correct(shell: Shell, { step, drift }: StepPlan, listener: Listener = {}): Promise<readonly Drift[]> {
+  if (drift.length === 0) return []
+  await act(shell, step, drift, listener)
+  await verify(shell, step)
+  return drift
+}
+
+/** Checks one step, corrects what differs, and checks that this removed it. Returns what was corrected. */
+export async function converge(shell: Shell, step: Step, listener: Listener = {}): Promise<readonly Drift[]> {
+  return correct(shell, await look(shell, step), listener)
+}
+
+/** Throws ProvisionError when the step still differs: a correction that leaves a difference is an error. */
+export async function verify(shell: Shell, step: Step): Promise<void> {
+  const [left] = (await look(shell, step)).drift
+  if (left !== undefined) {
+    const { field, from, to } = left.changes[0]!
+    throw new ProvisionError(step.title, `corrected, and still differs: ${left.resource.id} ${field} ${from} → ${to}`)
+  }
+}
+
+/** Runs the corrections of a step as one script, which stops at the first that fails. Throws ProvisionError then. */
+export async function act(shell: Shell, step: Step, drift: readonly Drift[], listener: Listener = {}): Promise<void> {
+  const nonce = randomBytes(8).toString('hex')
+  const script = corrections(drift, nonce)
+  let current: Drift | undefined
+  let said: string[] = []
+  const output = await shell.work(script, (line) => {
+    const [mark, number] = line.split(' ')
+    if (mark !== nonce) listener.output?.(redact(line, script))
+    else listener.correcting?.(drift[Number(number)]!)
+  })
+  for (const line of output.stdout.split('\n')) {
+    const [mark, number] = line.split(' ')
+    if (mark === nonce) [current, said] = [drift[Number(number)], []]
+    else if (line.trim() !== '') said.push(line)
+  }
+  if (output.code === 0) return
+  const why = redact([...said, output.stderr].join('\n').trim().split('\n').slice(-8).join('\n'), script)
+  const what = current === undefined ? 'its corrections' : `correcting ${current.resource.id}`
+  throw new ProvisionError(step.title, `${what} failed with exit code ${output.code}: ${why || 'the host said nothing'}`)
+}
+
+/** The corrections of a step as one script. Each is a subshell of its own; the first that fails ends it, with its code. */
+export function corrections(drift: readonly Drift[], nonce: string): Sh {
+  return sh`export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+umask 022
+cd /
+${places}
+${drift.map(
+  ({ resource: { kind, desired }, current, changes }, i) => sh`printf '%s %s\n' ${nonce} ${i}
+( set -e
+${kind.apply(desired, current, changes)}
+)
+code=$?
+[ "$code" -eq 0 ] || exit "$code"`,
+)}`
+}
+
+const missing: Reading = { type: 'unknown', why: 'nothing was read' }
+

@@ -1,0 +1,47 @@
+import { type Sh, sh } from '../sh.ts'
+
+/**
+ * `apt …` that never asks, waits for whoever holds its locks (a fresh VPS is upgrading itself) and finishes an interrupted dpkg;
+ * `apt_update`, which fails when a source fails. DPkg::Lock::Timeout does not cover the lists' lock, so that one is waited for here.
+ * See apt-get(8), apt.conf(5), ucf(1), needrestart(1).
+ */
+export const apt: Sh = sh`
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
+apt() {
+  apt-get -q -y -o DPkg::Lock::Timeout=900 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+}
+apt_held() {
+  for lock in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
+    if [ -e "$lock" ] && grep -q ":$(stat -c %i "$lock") " /proc/locks; then return 0; fi
+  done
+  return 1
+}
+apt_wait() {
+  if command -v cloud-init >/dev/null; then
+    printf 'waiting for cloud-init\n'
+    timeout 900 cloud-init status --wait >/dev/null 2>&1 || :
+  fi
+  waited=0
+  while apt_held; do
+    [ "$waited" -gt 0 ] || printf 'waiting for another apt on the host to end\n'
+    if [ "$waited" -ge 900 ]; then printf 'apt is still held after 15 minutes: %s\n' "$lock" >&2; return 1; fi
+    sleep 1
+    waited=$((waited + 1))
+  done
+  if [ -n "$(dpkg --audit)" ] || [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ]; then
+    printf 'finishing an interrupted dpkg\n'
+    dpkg --configure -a --force-confdef --force-confold
+  fi
+}
+apt_update() {
+  tries=0
+  until said=$(apt-get -q -y -o APT::Update::Error-Mode=any update 2>&1); do
+    case $said in
+      *'Could not get lock'*|*'Unable to lock'*) [ "$tries" -lt 300 ] ;;
+      *) false ;;
+    esac || { printf '%s\n' "$said" | grep -E '^(E|W):' >&2; return 1; }
+    tries=$((tries + 1))
+    sleep 1
+  done
+}
+apt_wait`

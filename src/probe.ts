@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto'
+import { ProvisionError } from './errors.ts'
+import type { Kind, Resource } from './kind.ts'
+import { type Sh, sh } from './sh.ts'
+import type { Output, Shell } from './shell.ts'
+
+/** What a probe found out about one resource: its state, or why it could not look. */
+export type Reading = { readonly type: 'known'; readonly state: unknown } | { readonly type: 'unknown'; readonly why: string }
+
+/** A reading for every resource, by its id. */
+export type States = ReadonlyMap<string, Reading>
+
+/** The sections of one probe, as they came back. */
+export interface Section {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** All resources of one kind, which are read together. */
+export interface Group {
+  readonly kind: Kind<unknown, unknown>
+  readonly resources: readonly Resource[]
+}
+
+/**
+ * Reads the state of all these resources in one round trip, and before them what `first` reads of the host.
+ * A section that could not look is `unknown`, with its reason. Throws ProvisionError when an id is declared twice.
+ */
+export async function probe(shell: Shell, resources: readonly Resource[], first?: Sh): Promise<{ states: States; first: Section }> {
+  refuseTwins(resources)
+  const groups = byKind(resources)
+  const nonce = randomBytes(8).toString('hex')
+  const fragments = groups.map(({ kind, resources: all }) => kind.probe(all.map(({ desired }) => desired)))
+  const sections = read(await shell.run(compile([first ?? sh`:`, ...fragments], nonce)), nonce, groups.length + 1)
+  const states = new Map(groups.flatMap((group, i) => readGroup(group, sections[i + 1]!)))
+  return { states, first: sections[0]! }
+}
+
+/** Where the host keeps what it knows about us. The variable is for tests, which have no root and a folder of their own. */
+export const places = sh`provision=\${PROVISION_STATE:-/var/lib/provision}`
+
+/** One script for all fragments. Each runs in its own subshell; the mark after its output carries its exit code. */
+export function compile(fragments: readonly Sh[], nonce: string): Sh {
+  return sh`export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+${places}
+mark() { printf '\n%s %s\n' ${nonce} "$1"; printf '\n%s\n' ${nonce} >&2; }
+mark start
+${fragments.map(
+  (fragment) => sh`( set -e
+${fragment}
+)
+mark $?`,
+)}`
+}
+
+/** Splits what came back at the marks. A section whose mark is missing did not end: its code is -1. */
+export function read({ stdout, stderr }: Output, nonce: string, count: number): readonly Section[] {
+  const [, ...parts] = stdout.split(`\n${nonce} `)
+  const errors = stderr.split(`\n${nonce}\n`).slice(1)
+  return Array.from({ length: count }, (_, i) => {
+    const code = parts[i + 1]?.split('\n', 1)[0]
+    const body = parts[i]?.slice(parts[i]!.indexOf('\n') + 1) ?? ''
+    return { code: code === undefined ? -1 : Number(code), stdout: body, stderr: (errors[i] ?? '').trim() }
+  })
+}
+
+function byKind(resources: readonly Resource[]): readonly Group[] {
+  return [...Map.groupBy(resources, ({ kind }) => kind)].map(([kind, all]) => ({ kind, resources: all }))
+}
+
+function readGroup({ kind, resources }: Group, { code, stdout, stderr }: Section): readonly (readonly [string, Reading])[] {
+  const unknown = (why: string) => resources.map(({ id }) => [id, { type: 'unknown', why }] as const)
+  if (code === -1) return unknown('the probe did not end')
+  if (code !== 0) return unknown(lastLine(stderr) || `the probe of ${kind.name} ended with exit code ${code}`)
+  const states = kind.parse(
+    stdout,
+    resources.map(({ desired }) => desired),
+  )
+  return resources.map(({ id, desired }) => {
+    const state = states.get(kind.key(desired))
+    const reading: Reading =
+      state === undefined ? { type: 'unknown', why: lastLine(stderr) || 'the probe said nothing about it' } : { type: 'known', state }
+    return [id, reading] as const
+  })
+}
+
+const lastLine = (text: string): string => text.trimEnd().split('\n').at(-1) ?? ''
+
+function refuseTwins(resources: readonly Resource[]): void {
+  const seen = new Set<string>()
+  for (const { id } of resources) {
+    if (seen.has(id)) throw new ProvisionError(id, 'declared twice in one step')
+    seen.add(id)
+  }
+}
