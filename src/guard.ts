@@ -70,24 +70,12 @@ provision-undo
 [ -s "$undo.new/undo.sh" ] || exit 1
 sh -n "$undo.new/undo.sh" || exit 1
 mv -T -- "$undo.new" "$undo" || exit 1
-cat > /etc/systemd/system/provision-undo.service <<provision-unit || exit 1
-[Unit]
-Description=provision: undo a guarded step that no new login confirmed
-After=ssh.service ssh.socket ufw.service
-[Service]
-Type=oneshot
-ExecStart=/bin/sh $undo/undo.sh
-[Install]
-WantedBy=multi-user.target
-provision-unit
-cat > /etc/systemd/system/provision-undo.timer <<provision-unit || exit 1
-[Unit]
-Description=provision: the time within which a guarded step must be confirmed
-[Timer]
-OnActiveSec=${undoAfter}s
-AccuracySec=1s
-RemainAfterElapse=no
-provision-unit
+printf '%s\n' '[Unit]' 'Description=provision: undo a guarded step that no new login confirmed' 'After=ssh.service ssh.socket ufw.service' \
+  '[Service]' 'Type=oneshot' "ExecStart=/bin/sh $undo/undo.sh" '[Install]' 'WantedBy=multi-user.target' \
+  > /etc/systemd/system/provision-undo.service || exit 1
+printf '%s\n' '[Unit]' 'Description=provision: the time within which a guarded step must be confirmed' \
+  '[Timer]' OnActiveSec=${undoAfter}s AccuracySec=1s RemainAfterElapse=no \
+  > /etc/systemd/system/provision-undo.timer || exit 1
 sync -f /etc/systemd/system "$undo"
 systemctl daemon-reload || exit 1
 # Enabled for the next boot; the timer for this one.

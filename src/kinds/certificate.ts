@@ -1,0 +1,83 @@
+import { defineKind } from '../kind.ts'
+import { sh } from '../sh.ts'
+
+export interface Certificate {
+  readonly name: string
+  /** Where `fullchain.pem` and `privkey.pem` are: a link to a directory, renamed at each renewal. */
+  readonly live: `/${string}`
+  readonly names: readonly string[]
+  readonly group: string
+  /** The unit that issues, renews and deploys it. */
+  readonly unit: `${string}.service`
+}
+
+type State =
+  | { readonly type: 'absent' }
+  | {
+      readonly type: 'certificate'
+      readonly names: readonly string[]
+      readonly pair: 'match' | 'differ'
+      readonly mode: string
+      /** The part of its life that is left, 0 to 1; below 0 it has ended. */
+      readonly left: number
+    }
+
+/**
+ * A certificate that is there, is valid for longer than the renewal needs, belongs to its key, and can be read by its daemon and
+ * changed by nobody but root. Whether the CA answers is not asked: correcting it is what asks.
+ */
+export const certificate = defineKind<Certificate, State>({
+  name: 'certificate',
+  key: ({ name }) => name,
+
+  probe: (all) => sh`
+${all.map(
+  ({ name, live }) => sh`
+cert=${live}/fullchain.pem
+key=${live}/privkey.pem
+if command -v openssl >/dev/null && [ -s "$cert" ]; then
+  pair=differ
+  if [ "$(openssl x509 -in "$cert" -noout -pubkey)" = "$(openssl pkey -in "$key" -pubout 2>/dev/null)" ]; then pair=match; fi
+  printf 'certificate %s %s %s\n' ${name} "$pair" "$(stat -Lc %a:%U:%G ${live} "$key" | tr '\n' ' ')"
+  printf 'names %s %s\n' ${name} "$(openssl x509 -in "$cert" -noout -ext subjectAltName | sed -n 's/^ *//; s/DNS://g; s/, / /g; /Alternative/!p' | tr '\n' ' ')"
+  printf 'life %s %s\n' ${name} "$(openssl x509 -in "$cert" -noout -startdate -enddate -dateopt iso_8601 | tr '\n' ' ')"
+else printf 'absent %s\n' ${name}; fi`,
+)}`,
+
+  parse: (output) =>
+    new Map<string, State>([
+      ...[...output.matchAll(/^absent (\S+)$/gm)].map(([, name]) => [name!, { type: 'absent' }] as const),
+      ...[...output.matchAll(/^certificate (\S+) (match|differ) (.*)\nnames \S+ (.*)\nlife \S+ notBefore=(.*) notAfter=(.*)$/gm)].map(
+        ([, name, pair, mode, names, start, end]) => {
+          const [from, to] = [Date.parse(start!.trim()), Date.parse(end!.trim())]
+          const state: State = {
+            type: 'certificate',
+            names: names!.trim().split(' ').toSorted(),
+            pair: pair as 'match' | 'differ',
+            mode: mode!.trim(),
+            left: (to - Date.now()) / (to - from),
+          }
+          return [name!, state] as const
+        },
+      ),
+    ]),
+
+  diff: ({ names, group }, have) => {
+    if (have.type === 'absent') return [{ field: 'type', from: 'absent', to: 'certificate' }]
+    const [wanted, mode] = [names.toSorted().join(' '), `750:root:${group} 640:root:${group}`]
+    return [
+      ...(have.names.join(' ') === wanted ? [] : [{ field: 'names', from: have.names.join(' '), to: wanted }]),
+      ...(have.pair === 'match' ? [] : [{ field: 'key', from: 'of another certificate', to: 'its own' }]),
+      ...(have.mode === mode ? [] : [{ field: 'mode', from: have.mode, to: mode }]),
+      // The timer renews at a third. A quarter means that it has failed for days.
+      ...(have.left > 0.25 ? [] : [{ field: 'life left', from: have.left <= 0 ? 'none' : `${Math.floor(have.left * 100)} %`, to: 'over a third' }]),
+    ]
+  },
+
+  apply: ({ unit }) => sh`
+since=$(date '+%F %T')
+if ! systemctl start -- ${unit}; then
+  journalctl -q -u ${unit} --since "$since" --no-pager -o cat | grep -v '^$' | tail -n 8 >&2
+  exit 1
+fi`,
+})

@@ -1,0 +1,31 @@
+import { defineKind, differences } from '../kind.ts'
+import { sh } from '../sh.ts'
+
+export interface Hostname {
+  /** The full public name: `xoyize.xyz`. */
+  readonly name: string
+}
+
+/** What the kernel says now, and what the next boot will set. */
+interface State {
+  readonly running: string
+  readonly file: string
+}
+
+/** The host's name, now and after a reboot. /etc/hosts is a file of its own: it makes `hostname -f` answer. */
+export const hostname = defineKind<Hostname, State>({
+  name: 'hostname',
+  key: ({ name }) => name,
+  probe: () => sh`
+printf 'running %s\n' "$(cat /proc/sys/kernel/hostname)"
+printf 'file %s\n' "$(cat /etc/hostname 2>/dev/null)"`,
+  parse: (output, all) => {
+    const [, running = '', file = ''] = /^running (.*)\nfile (.*)$/m.exec(output) ?? []
+    return new Map(all.map(({ name }) => [name, { running, file }] as const))
+  },
+  diff: ({ name }, have) => differences({ running: name, file: name }, have),
+  apply: ({ name }) => sh`
+printf '%s\n' ${name} > /etc/.hostname.provision
+mv -T -- /etc/.hostname.provision /etc/hostname
+if command -v hostname >/dev/null; then hostname ${name}; else printf %s ${name} > /proc/sys/kernel/hostname; fi`,
+})

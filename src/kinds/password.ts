@@ -1,0 +1,42 @@
+import { defineKind } from '../kind.ts'
+import type { Secret } from '../secret.ts'
+import { sh } from '../sh.ts'
+import { keepStamp, stampOf } from './stamp.ts'
+
+export interface Password {
+  readonly user: string
+  readonly password: Secret
+  /** The key of the stamps: see stamp.ts. */
+  readonly stampKey: Secret
+}
+
+interface State {
+  /** The digest of the user's row in /etc/shadow now, and the stamp: what was set, and the digest it gave then. */
+  readonly row: string
+  readonly stamp: string
+}
+
+/** The password of a Unix account, known to be the declared one by the stamp of when it was set. */
+export const password = defineKind<Password, State>({
+  name: 'password',
+  key: ({ user }) => user,
+  probe: (all) => sh`
+for u in ${all.map(({ user }) => user)}; do
+  printf 'row %s %s\n' "$u" "$(getent shadow "$u" | cut -d: -f1,2 | sha256sum | cut -c1-64)"
+  printf 'stamp %s %s\n' "$u" "$(cat "$provision/stamp/password-$u" 2>/dev/null)"
+done`,
+  parse: (output, all) =>
+    new Map(
+      all.flatMap(({ user }): [string, State][] => {
+        const rows = output.split('\n').map((line) => line.split(' '))
+        const get = (type: string) => rows.find((row) => row[0] === type && row[1] === user)?.slice(2).join(' ')
+        const [row, stamp] = [get('row'), get('stamp')]
+        return row === undefined || stamp === undefined ? [] : [[user, { row, stamp }]]
+      }),
+    ),
+  diff: ({ password, stampKey }, { row, stamp }) =>
+    stamp === `${stampOf(password, stampKey)} ${row}` ? [] : [{ field: 'password', from: 'other', to: 'as declared' }],
+  apply: ({ user, password, stampKey }) => sh`
+printf '%s:%s\n' ${user} ${password} | chpasswd
+${keepStamp(`password-${user}`, stampOf(password, stampKey), sh`getent shadow ${user} | cut -d: -f1,2 | sha256sum | cut -c1-64`)}`,
+})
