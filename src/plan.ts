@@ -1,0 +1,52 @@
+import { compare, type StepPlan } from './converge.ts'
+import { ProvisionError } from './errors.ts'
+import { type Host, hostProbe, parseHost } from './host.ts'
+import { probe } from './probe.ts'
+import type { Shell } from './shell.ts'
+import type { Playbook, Step } from './step.ts'
+
+/** How a whole server compares with its host: what a check prints, and what a run starts from. */
+export interface Plan {
+  readonly host: Host
+  readonly steps: readonly StepPlan[]
+}
+
+/** Compares the host with the steps. One round trip, and nothing is changed. Throws ProvisionError for a host that is not fit. */
+export async function plan(shell: Shell, where: string, steps: readonly Step[]): Promise<Plan> {
+  refuseTwins(steps)
+  const { states, first } = await probe(
+    shell,
+    steps.flatMap(({ resources }) => resources),
+    hostProbe,
+  )
+  return { host: parseHost(where, first), steps: steps.map((step) => compare(step, states)) }
+}
+
+/** How many differences there are, and how many resources could not be looked at. */
+export function count({ steps }: Plan): { readonly changes: number; readonly unknown: number } {
+  return {
+    changes: steps.flatMap(({ drift }) => drift.flatMap(({ changes }) => changes)).length,
+    unknown: steps.flatMap(({ unknown }) => unknown).length,
+  }
+}
+
+/** The steps that `--only` names, in the order of the install. Throws ProvisionError, with the ids there are, for any other. */
+export function select(playbooks: readonly Playbook[], only: readonly string[] | undefined): readonly Step[] {
+  const steps = playbooks.flatMap((one) => one.steps)
+  if (only === undefined) return steps
+  const known = [...playbooks.map(({ id }) => id), ...steps.map(({ id }) => id)]
+  const stranger = only.find((id) => !known.includes(id))
+  if (stranger !== undefined) throw new ProvisionError('--only', `there is no playbook or step “${stranger}”`, `there are: ${known.join(' ')}`)
+  return steps.filter(({ id }) => only.includes(id) || only.includes(id.split('/')[0]!))
+}
+
+function refuseTwins(steps: readonly Step[]): void {
+  const seen = new Map<string, string>()
+  for (const { title, resources } of steps) {
+    for (const { id } of resources) {
+      const other = seen.get(id)
+      if (other !== undefined) throw new ProvisionError(id, `is declared twice: in “${other}” and in “${title}”`)
+      seen.set(id, title)
+    }
+  }
+}

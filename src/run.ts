@@ -1,0 +1,77 @@
+import { correct, type Drift, type Listener, look } from './converge.ts'
+import { Interrupted } from './errors.ts'
+import { finishUndo, guarded } from './guard.ts'
+import type { Artifact } from './kind.ts'
+import type { Plan } from './plan.ts'
+import type { Shell } from './shell.ts'
+import type { Step } from './step.ts'
+
+/** A shell that can be lost and found again: what a run needs of a connection. */
+export interface Session extends Shell {
+  /** Takes the host's run lock; throws ProvisionError, with who holds it, when it is taken. */
+  lock(who: string): Promise<void>
+  /** A new TCP login as the admin, at the declared port, with a declared key. Throws when there is none within the limit. */
+  again(limitMs: number): Promise<Session>
+}
+
+/** What a run hears and asks. */
+export interface RunHooks {
+  /** Gets an artifact onto this machine, for the host's architecture: where it is, and its digest. */
+  obtain(artifact: Artifact): Promise<{ readonly path: string; readonly sha256: string }>
+  listener(step: Step): Listener
+  stepStarts(step: Step): void
+  stepEnds(step: Step, changed: readonly Drift[]): void
+  /** The exit code of the signal that asks the run to stop after the current step, if one came. */
+  stopped(): 130 | 143 | undefined
+}
+
+/** Finishes what a dead run left armed. After it, the host has to be looked at again. */
+export async function recover(session: Session, { host }: Plan, who: string): Promise<boolean> {
+  await session.lock(who)
+  if (!host.undoArmed) return false
+  await finishUndo(session)
+  return true
+}
+
+/**
+ * Corrects every step that differs, in order. From the first that does, each looks again right before it acts.
+ * Returns what was corrected. Throws ProvisionError at the first step that fails, and Interrupted when it was asked to stop.
+ */
+export async function run(session: Session, { steps }: Plan, hooks: RunHooks): Promise<readonly Drift[]> {
+  const first = steps.findIndex(({ drift, unknown }) => drift.length + unknown.length > 0)
+  const todo = first === -1 ? [] : steps.slice(first).map(({ step }) => step)
+  const changed: Drift[] = []
+  let shell = session
+  for (const [i, step] of todo.entries()) {
+    stopIfAsked(hooks, todo.slice(i))
+    hooks.stepStarts(step)
+    const corrected = await runStep(shell, step, hooks)
+    shell = corrected.shell
+    changed.push(...corrected.changed)
+    hooks.stepEnds(step, corrected.changed)
+  }
+  return changed
+}
+
+async function runStep(shell: Session, step: Step, hooks: RunHooks): Promise<{ shell: Session; changed: readonly Drift[] }> {
+  const seen = await look(shell, step)
+  if (seen.drift.length === 0) return { shell, changed: [] }
+  for (const { resource, current } of seen.drift) {
+    for (const artifact of resource.kind.send?.(resource.desired, current) ?? []) {
+      const { path, sha256 } = await hooks.obtain(artifact)
+      await shell.put(path, sha256)
+    }
+  }
+  const listener = hooks.listener(step)
+  if (step.guard === undefined) return { shell, changed: await correct(shell, seen, listener) }
+  let fresh: Session | undefined
+  const { changed } = await guarded(shell, seen, step.guard, async (limit) => (fresh = await shell.again(limit)), listener)
+  return { shell: fresh ?? shell, changed }
+}
+
+function stopIfAsked(hooks: RunHooks, left: readonly Step[]): void {
+  const code = hooks.stopped()
+  if (code === undefined) return
+  throw new Interrupted('the run', `was stopped; left to do: ${left.map(({ id }) => id).join(' ')}`, code, 'run it again: every step checks before it acts')
+}
+

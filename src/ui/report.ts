@@ -1,0 +1,103 @@
+import type { Drift } from '../converge.ts'
+import { count, type Plan } from '../plan.ts'
+import type { Step } from '../step.ts'
+
+/** What a command tells while it works and when it has ended: as text for people, or as JSON lines for programs. */
+export interface Report {
+  plan(host: string, plan: Plan): void
+  step(step: Step, state: 'start' | 'done' | 'failed', ms: number): void
+  change(step: Step, drift: Drift): void
+  /** A word about what is going on: the ladder, a download, apt's current line. */
+  say(line: string): void
+  end(end: End): void
+  error(error: { readonly where: string; readonly message: string; readonly hint?: string | undefined }): void
+}
+
+/** How a command ended. */
+export interface End {
+  readonly code: number
+  readonly changed: number
+  readonly resources: number
+  readonly execs: number
+  readonly ms: number
+}
+
+/** Where the lines go: stdout and stderr of the process, or a test. */
+export interface Streams {
+  out(line: string): void
+  err(line: string): void
+}
+
+/** `id field from → to`: the one way in which a difference is written, everywhere. */
+export const describe = ({ resource: { id }, changes }: Drift): readonly string[] =>
+  changes.map(({ field, from, to }) => `${id} ${field} ${from} → ${to}`)
+
+/** The text that an operator reads. */
+export function textReport({ out, err }: Streams): Report {
+  return {
+    plan: (host, plan) => planLines(host, plan).forEach(out),
+    step: (step, state, ms) => {
+      if (state !== 'start') out(`${state === 'done' ? '✓' : '✗'} ${step.id} (${seconds(ms)})`)
+    },
+    change: (_, drift) => {
+      for (const line of describe(drift)) out(`    ${line}`)
+    },
+    say: err,
+    end: ({ code, changed, resources, execs, ms }) => {
+      const cost = `${resources} resources, ${execs} exec${execs === 1 ? '' : 's'}, ${seconds(ms)}`
+      if (code === 0) out(changed === 0 ? `nothing to do (${cost})` : `done: ${changed} corrected (${cost})`)
+      else if (code === 2) out(`the host differs (${cost})`)
+    },
+    error: ({ where, message, hint }) => {
+      err(`${where}: ${message}`)
+      if (hint !== undefined) err(`hint: ${hint}`)
+    },
+  }
+}
+
+/** One JSON object a line on stdout; all else on stderr. */
+export function jsonReport({ out, err }: Streams): Report {
+  const event = (name: string, fields: object) => out(JSON.stringify({ event: name, ...fields }))
+  const change = (step: Step, { resource: { id }, changes }: Drift) => {
+    for (const { field, from, to } of changes) event('change', { id, step: step.id, field, from, to })
+  }
+  return {
+    plan: (host, plan) => {
+      event('plan', { host, ...count(plan) })
+      for (const { step, drift, unknown, notes } of plan.steps) {
+        for (const one of drift) change(step, one)
+        for (const one of unknown) event('unknown', one)
+        for (const one of notes) event('note', one)
+      }
+    },
+    step: ({ id }, state, ms) => event('step', { id, state, ms: Math.round(ms) }),
+    // The plan has told them already, as what differs; when a step ends they are told as what was done.
+    change,
+    say: err,
+    end: ({ code, changed, execs, ms }) => event('end', { code, changed, execs, ms: Math.round(ms) }),
+    error: ({ where, message, hint }) => event('error', { where, message, ...(hint === undefined ? {} : { hint }) }),
+  }
+}
+
+/** Milliseconds as a person says them: `0.4 s`, `3 min 5 s`. */
+export const seconds = (ms: number): string =>
+  ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+
+function planLines(host: string, plan: Plan): readonly string[] {
+  const { changes, unknown } = count(plan)
+  const different = plan.steps.filter(({ drift }) => drift.length > 0)
+  return [
+    ...plan.steps.flatMap(({ step, drift, unknown: blind, notes }) => [
+      ...(drift.length + blind.length > 0 ? [`${step.id}: ${step.title}${step.guard === undefined ? '' : ' (guarded)'}`] : []),
+      ...drift.flatMap(describe).map((line) => `    ${line}`),
+      ...blind.map(({ id, why }) => `  ? ${id}: ${why}`),
+      ...notes.map(({ id, why }) => `  – ${id} ${why}`),
+    ]),
+    ...(plan.host.busy === undefined ? [] : [`another run is going on: ${plan.host.busy}`]),
+    ...(plan.host.undoArmed ? ['a guarded step of an earlier run was not confirmed: the next run has it undone first'] : []),
+    ...(changes === 0
+      ? []
+      : [`${host}: ${changes} difference${changes === 1 ? '' : 's'} in ${different.length} step${different.length === 1 ? '' : 's'}; the steps after the first are looked at again when their turn comes`]),
+    ...(unknown === 0 ? [] : [`${host}: ${unknown} could not be looked at`]),
+  ]
+}
