@@ -8,8 +8,8 @@ import type { Guard } from './step.ts'
 /** How long the host waits for a new login before it undoes a guarded step, in seconds. */
 export const undoAfter = 90
 
-/** A new TCP login as the admin, at the declared port, with a declared key, within so many milliseconds. Throws when there is none. */
-export type Relogin = (limitMs: number) => Promise<Shell>
+/** A new TCP login as the admin, with a declared key, within so many milliseconds. Throws when there is none. */
+export type Relogin = (limitMs: number, at: Guard['login']) => Promise<Shell>
 
 /**
  * Corrects a guarded step: the undo is armed on the host before anything is touched, and only a new login disarms it.
@@ -26,7 +26,7 @@ export async function guarded(
   try {
     await act(shell, step, drift, listener)
     // A third of the time is kept for what comes after the login, so the host never undoes what we are confirming.
-    const fresh = await relogin((undoAfter * 1000 * 2) / 3)
+    const fresh = await relogin((undoAfter * 1000 * 2) / 3, guard.login)
     await verify(fresh, step)
     await must(fresh, step.title, 'confirming it over a new login', disarm)
     return { shell: fresh, changed: drift }

@@ -10,8 +10,8 @@ import type { Step } from './step.ts'
 export interface Session extends Shell {
   /** Takes the host's run lock; throws ProvisionError, with who holds it, when it is taken. */
   lock(who: string): Promise<void>
-  /** A new TCP login as the admin, at the declared port, with a declared key. Throws when there is none within the limit. */
-  again(limitMs: number): Promise<Session>
+  /** A new TCP login as the admin with a declared key. Throws when there is none within the limit. */
+  again(limitMs: number, at: 'declared port' | 'current port'): Promise<Session>
 }
 
 /** What a run hears and asks. */
@@ -65,7 +65,7 @@ async function runStep(shell: Session, step: Step, hooks: RunHooks): Promise<{ s
   const listener = hooks.listener(step)
   if (step.guard === undefined) return { shell, changed: await correct(shell, seen, listener) }
   let fresh: Session | undefined
-  const { changed } = await guarded(shell, seen, step.guard, async (limit) => (fresh = await shell.again(limit)), listener)
+  const { changed } = await guarded(shell, seen, step.guard, async (limit, at) => (fresh = await shell.again(limit, at)), listener)
   return { shell: fresh ?? shell, changed }
 }
 

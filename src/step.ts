@@ -17,6 +17,8 @@ export interface Guard {
   readonly save: readonly `/${string}`[]
   /** Run after the copies are back. It may run twice. */
   readonly undo: Sh
+  /** Where the new login is tried: at the declared SSH port, or at the one in use, before sshd has moved. */
+  readonly login: 'declared port' | 'current port'
 }
 
 /** A named part of a server: one file below `playbooks/`. */

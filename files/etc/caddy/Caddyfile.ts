@@ -1,18 +1,39 @@
-/** What all sites share. */
-export interface CaddyGlobal {
+/** What /etc/caddy/Caddyfile is made of. */
+export interface Caddyfile {
   /** The ACME directory: the one CA that is asked, with no other as fallback. */
   readonly directory: string
   /** A PEM bundle on the host, for a CA of one's own. */
   readonly caBundle?: string | undefined
   readonly email?: string | undefined
+  readonly sites: readonly CaddySite[]
 }
 
-/** /etc/caddy/Caddyfile: admin on a socket of caddy's own, because at localhost:2019 anybody local rewrites the configuration. */
-export const caddyfile = ({ directory, caBundle, email }: CaddyGlobal): string => `# Written by provision.
+/** One site: its names, its folder, and who may see it. */
+export interface CaddySite {
+  readonly names: readonly string[]
+  readonly root: string
+  readonly basicAuth?: { readonly user: string; readonly hash: string } | undefined
+}
+
+/** All sites in one file, so that one which leaves the inventory leaves the host. Admin is on a socket of caddy's own, because at localhost:2019 anybody local rewrites the configuration. */
+export const caddyfile = ({ directory, caBundle, email, sites }: Caddyfile): string => `# Written by provision.
 {
 	admin unix//run/caddy/admin.sock
 	acme_ca ${directory}
 ${caBundle === undefined ? '' : `	acme_ca_root ${caBundle}\n`}${email === undefined ? '' : `	email ${email}\n`}}
+${sites.map(siteOf).join('')}`
 
-import /etc/caddy/sites/*.caddy
+/** No dot file but .well-known is served. */
+const siteOf = ({ names, root, basicAuth }: CaddySite): string => `
+${names.join(', ')} {
+	root * ${root}
+	encode zstd gzip
+	log
+${basicAuth === undefined ? '' : `	basic_auth {\n		${basicAuth.user} ${basicAuth.hash}\n	}\n`}	@hidden {
+		path */.*
+		not path /.well-known/*
+	}
+	respond @hidden 404
+	file_server
+}
 `

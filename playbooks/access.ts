@@ -1,0 +1,71 @@
+import { sshd } from '../files/etc/ssh/sshd_config.d/00-provision.conf.ts'
+import { sudoers } from '../files/etc/sudoers.d/admin.ts'
+import type { Server } from '../src/inventory.ts'
+import { authorizedKeys } from '../src/kinds/authorized-keys.ts'
+import { directory } from '../src/kinds/directory.ts'
+import { file } from '../src/kinds/file.ts'
+import { packages } from '../src/kinds/packages.ts'
+import { password } from '../src/kinds/password.ts'
+import { service } from '../src/kinds/service.ts'
+import { sshdSettings } from '../src/kinds/sshd-settings.ts'
+import { ufwRules } from '../src/kinds/ufw.ts'
+import { user } from '../src/kinds/user.ts'
+import type { Secret } from '../src/secret.ts'
+import { sh } from '../src/sh.ts'
+import { guardedStep, type Playbook, playbook, step } from '../src/step.ts'
+
+/** What `access` needs: the server, and whether keys that nobody declared go. */
+type Access = Pick<Server, 'admin' | 'ssh' | 'root'> & { readonly stampKey: Secret; readonly prune: boolean }
+
+/** Who may log in, and how. Each step leaves a way in that was proved before the next one closes another. */
+export const access = ({ admin, ssh, root, stampKey, prune }: Access): Playbook =>
+  playbook('access', [
+    step('Install sudo', [packages({ name: 'access', installed: ['sudo', 'openssh-server'] })]),
+
+    step('Make the admin user', [
+      user({ name: admin.user, ...(admin.uid === undefined ? {} : { uid: admin.uid }), groups: ['sudo', 'adm', 'users'] }),
+      file({
+        path: `/etc/sudoers.d/${admin.user}`,
+        content: sudoers(admin.user),
+        mode: '0440',
+        check: sh`visudo -cqf "$tmp"`,
+      }),
+    ]),
+    guardedStep(
+      'Let the admin log in with a key',
+      [authorizedKeys({ user: admin.user, keys: admin.keys, others: prune ? 'remove' : 'keep' })],
+      { save: [`/home/${admin.user}/.ssh`], undo: sh`:`, login: 'current port' },
+    ),
+
+    // A firewall that is on already lets the new port in before sshd moves to it.
+    step('Let the SSH port through a firewall that is on', [
+      ufwRules({ name: 'ssh', rules: [{ port: ssh.port, protocol: 'tcp' }], others: 'keep', onlyWhenActive: true }),
+    ]),
+
+    guardedStep(
+      'Harden sshd',
+      [
+        directory({ path: '/etc/ssh/sshd_config.d' }),
+        file({ path: '/etc/ssh/sshd_config.d/00-provision.conf', content: sshd(ssh), check: sh`sshd -t -f "$tmp"` }),
+        // Where ssh.socket is on, systemd holds the port and what sshd_config says of it does not count.
+        service({ unit: 'ssh.socket', state: 'off' }),
+        service({ unit: 'ssh.service', reads: ['/etc/ssh/sshd_config', '/etc/ssh/sshd_config.d'] }),
+        sshdSettings({ port: ssh.port }),
+      ],
+      {
+        save: ['/etc/ssh', '/etc/systemd/system/sockets.target.wants', '/etc/systemd/system/multi-user.target.wants'],
+        undo: sh`systemctl daemon-reload
+if systemctl -q is-enabled ssh.socket; then
+  systemctl stop ssh.service
+  systemctl restart ssh.socket
+else
+  systemctl stop ssh.socket
+  systemctl restart ssh.service
+fi`,
+        login: 'declared port',
+      },
+    ),
+
+    // The password that came by mail is known to whoever read it. This one is in the secrets, and good for the console only.
+    step('Replace the root password', [password({ user: 'root', password: root.password, stampKey })]),
+  ])

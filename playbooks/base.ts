@@ -1,0 +1,66 @@
+import { hosts } from '../files/etc/hosts.ts'
+import { motd } from '../files/etc/motd.ts'
+import { journald } from '../files/etc/systemd/journald.conf.d/provision.conf.ts'
+import type { Server } from '../src/inventory.ts'
+import { directory } from '../src/kinds/directory.ts'
+import { file } from '../src/kinds/file.ts'
+import { hostname } from '../src/kinds/hostname.ts'
+import { locales } from '../src/kinds/locales.ts'
+import { packages } from '../src/kinds/packages.ts'
+import { service } from '../src/kinds/service.ts'
+import { timeZone } from '../src/kinds/time-zone.ts'
+import { upgrade } from '../src/kinds/upgrade.ts'
+import { type Playbook, playbook, step } from '../src/step.ts'
+import { text } from '../src/text.ts'
+
+type Base = Pick<Server, 'hostname' | 'time_zone' | 'locales' | 'motd' | 'packages' | 'journal' | 'apt'>
+
+/** What every server has: packages, time, locales, its name, and a journal that cannot fill the disk. */
+export const base = (server: Base): Playbook =>
+  playbook('base', [
+    // First of all: at its next boot cloud-init would set host name and /etc/hosts again.
+    step('Keep cloud-init quiet', [
+      directory({ path: '/etc/cloud/cloud.cfg.d' }),
+      file({ path: '/etc/cloud/cloud.cfg.d/99-provision.cfg', content: text('etc/cloud/cloud.cfg.d/99-provision.cfg') }),
+    ]),
+
+    step('Configure apt', [
+      file({
+        path: '/etc/apt/apt.conf.d/90provision',
+        content: server.apt.proxy === undefined ? '// Written by provision.\n' : `// Written by provision.\nAcquire::http::Proxy "${server.apt.proxy}";\n`,
+      }),
+    ]),
+
+    step('Upgrade the system', [upgrade({ name: 'first' })]),
+
+    // exim4 comes with some images and would hold port 25.
+    step('Install the tools', [
+      packages({
+        name: 'tools',
+        installed: ['tzdata', 'locales', 'ca-certificates', 'openssl', 'sqlite3', 'cron', ...server.packages],
+        absent: ['exim4-base', 'exim4-config', 'exim4-daemon-light', 'exim4-daemon-heavy', 'postfix', 'sendmail-bin'],
+      }),
+    ]),
+
+    step('Name the host', [
+      hostname({ name: server.hostname }),
+      file({ path: '/etc/hosts', content: hosts(server.hostname) }),
+    ]),
+    step('Set the time zone and the locales', [
+      timeZone({ name: server.time_zone }),
+      locales({ generated: server.locales.generate, default: server.locales.default }),
+    ]),
+    step('Install the message of the day and the key bindings', [
+      file({ path: '/etc/motd', content: motd(server.motd) }),
+      file({ path: '/etc/inputrc', content: text('etc/inputrc') }),
+    ]),
+
+    step('Configure the journal', [
+      directory({ path: '/etc/systemd/journald.conf.d' }),
+      file({ path: '/etc/systemd/journald.conf.d/provision.conf', content: journald(server.journal) }),
+      // Persistent means that this directory is there, with its ACLs: systemd-tmpfiles(8) makes them.
+      directory({ path: '/var/log/journal', mode: '02755', group: 'systemd-journal' }),
+    ]),
+    step('Run the journal', [service({ unit: 'systemd-journald.service', reads: ['/etc/systemd/journald.conf.d'] })]),
+  ])
+

@@ -1,0 +1,56 @@
+import { acmePlaces, renewal } from '../files/usr/local/sbin/provision-certificates.ts'
+import type { Server } from '../src/inventory.ts'
+import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
+import { certificate } from '../src/kinds/certificate.ts'
+import { directory } from '../src/kinds/directory.ts'
+import { file } from '../src/kinds/file.ts'
+import { packages } from '../src/kinds/packages.ts'
+import { service } from '../src/kinds/service.ts'
+import { user } from '../src/kinds/user.ts'
+import { sh } from '../src/sh.ts'
+import { type Playbook, playbook, step } from '../src/step.ts'
+import { text } from '../src/text.ts'
+
+type Certificates = Pick<Server, 'acme' | 'dns' | 'mail'> & { readonly origin: ArtifactOrigin; readonly caBundle: string | undefined }
+
+const unit = 'provision-certificates'
+
+/** The mail certificate: issued by DNS-01, readable by maddy and writable by nobody but root, renewed daily when it is due. */
+export const certificates = ({ acme, dns, mail, origin, caBundle }: Certificates): Playbook =>
+  playbook('certificates', [
+    step('Install acme.sh', [
+      // acme.sh asks with curl; nsupdate is in bind9-dnsutils.
+      packages({ name: 'certificates', installed: ['curl', 'bind9-dnsutils', 'openssl'] }),
+    ]),
+    step('Install the pinned acme.sh', [artifact({ name: 'acme.sh', ...origin, path: acmePlaces.program, tree: true })]),
+
+    // The daemon that reads the key: acme.sh's own permissions would be its fight with root at every renewal.
+    step('Make the user that reads the key', [user({ name: 'maddy', system: true })]),
+
+    step('Configure the renewal', [
+      directory({ path: '/etc/provision', mode: '0700' }),
+      directory({ path: acmePlaces.state, mode: '0700' }),
+      file({ path: '/etc/provision/acme.env', content: environment(dns), mode: '0600' }),
+      ...(caBundle === undefined ? [] : [file({ path: caFile, content: caBundle })]),
+      file({
+        path: `/usr/local/sbin/${unit}`,
+        mode: '0755',
+        content: renewal({
+          certificates: [{ name: mail.hostname, names: [mail.hostname], group: 'maddy', unit: 'maddy.service', port: 465 }],
+          directory: acme.directory,
+          caBundle: caBundle === undefined ? undefined : caFile,
+          email: acme.email,
+          api: dns.provider === 'ovh' ? 'dns_ovh' : 'dns_nsupdate',
+          wait: dns.wait,
+        }),
+        check: sh`sh -n "$tmp"`,
+      }),
+      file({ path: `/etc/systemd/system/${unit}.service`, content: text(`etc/systemd/system/${unit}.service`) }),
+      file({ path: `/etc/systemd/system/${unit}.timer`, content: text(`etc/systemd/system/${unit}.timer`) }),
+    ]),
+
+    step('Get the certificate', [
+      certificate({ name: mail.hostname, live: `${acmePlaces.live}/${mail.hostname}/live`, names: [mail.hostname], group: 'maddy', unit: `${unit}.service` }),
+    ]),
+    step('Run the renewal daily', [service({ unit: `${unit}.timer`, reads: [`/etc/systemd/system/${unit}.timer`] })]),
+  ])

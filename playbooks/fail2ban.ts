@@ -1,0 +1,33 @@
+import { fail2banDatabase } from '../files/etc/fail2ban/fail2ban.d/provision.local.ts'
+import { jails } from '../files/etc/fail2ban/jail.d/provision.local.ts'
+import type { Server } from '../src/inventory.ts'
+import { file } from '../src/kinds/file.ts'
+import { packages } from '../src/kinds/packages.ts'
+import { service } from '../src/kinds/service.ts'
+import { type Playbook, playbook, step } from '../src/step.ts'
+import { text } from '../src/text.ts'
+
+type Fail2ban = Pick<Server, 'ssh' | 'fail2ban'>
+
+/** Who fails to log in too often is kept out for days. Works before maddy is there: its jails read the journal. */
+export const fail2ban = ({ ssh, fail2ban: { ignore, auth_ban, dictionary_ban } }: Fail2ban): Playbook =>
+  playbook('fail2ban', [
+    // Debian 12 has no auth.log: the journal is read, which needs python3-systemd.
+    step('Install fail2ban', [packages({ name: 'fail2ban', installed: ['fail2ban', 'python3-systemd', 'iptables'] })]),
+
+    step('Configure the jails', [
+      file({ path: '/etc/fail2ban/filter.d/maddy-auth.conf', content: text('etc/fail2ban/filter.d/maddy-auth.conf') }),
+      file({
+        path: '/etc/fail2ban/filter.d/maddy-dictionary-attack.conf',
+        content: text('etc/fail2ban/filter.d/maddy-dictionary-attack.conf'),
+      }),
+      // recidive counts over 30 days; what is forgotten sooner is never counted.
+      file({ path: '/etc/fail2ban/fail2ban.d/provision.local', content: fail2banDatabase({ keepDays: 90 }) }),
+      file({
+        path: '/etc/fail2ban/jail.d/provision.local',
+        content: jails({ ignored: ignore, sshPort: ssh.port, authBan: auth_ban, dictionaryBan: dictionary_ban }),
+      }),
+    ]),
+
+    step('Run fail2ban', [service({ unit: 'fail2ban.service', reads: ['/etc/fail2ban'] })]),
+  ])

@@ -1,0 +1,32 @@
+import type { Server } from '../src/inventory.ts'
+import { listening } from '../src/kinds/listening.ts'
+import { packages } from '../src/kinds/packages.ts'
+import { type UfwRule, ufwDefaults, ufwRules } from '../src/kinds/ufw.ts'
+import { sh } from '../src/sh.ts'
+import { guardedStep, type Playbook, playbook, step } from '../src/step.ts'
+
+type Firewall = Pick<Server, 'ssh' | 'firewall'>
+
+/** What may be reached from outside, and that nothing else listens there. */
+export const firewall = ({ ssh, firewall: { allow } }: Firewall): Playbook => {
+  const rules: readonly UfwRule[] = [...[ssh.port, ...services.tcp].map((port) => ({ port, protocol: 'tcp' }) as const), ...services.udp, ...allow]
+  return playbook('firewall', [
+    step('Install ufw', [packages({ name: 'firewall', installed: ['ufw', 'iptables', 'iproute2'] })]),
+
+    // The rules first, then the policy: a connection that is allowed is never cut on the way.
+    guardedStep(
+      'Let in what is declared',
+      [ufwRules({ name: 'incoming', rules, others: 'remove' }), ufwDefaults({ incoming: 'deny', outgoing: 'allow' })],
+      {
+        save: ['/etc/ufw', '/etc/default/ufw'],
+        undo: sh`if grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; then ufw --force enable; ufw reload; else ufw --force disable; fi`,
+        login: 'declared port',
+      },
+    ),
+
+    step('See that nothing else listens', [listening({ declared: rules.map(({ port, protocol }) => `${port}/${protocol}`) })]),
+  ])
+}
+
+/** Mail (25 from servers, 465 and 587 from people, 993 to read) and web (443/udp is HTTP/3). /tcp only where it is tcp. */
+const services = { tcp: [25, 80, 443, 465, 587, 993], udp: [{ port: 443, protocol: 'udp' }] } as const
