@@ -1,0 +1,58 @@
+import type { Client } from 'ssh2'
+import { connectionOver } from './ssh/connection.ts'
+import { climb } from './ssh/ladder.ts'
+import type { Dial } from './ssh/link.ts'
+import type { Connection, LoginOptions } from './ssh/options.ts'
+
+export { operatorKey } from './ssh/keys.ts'
+export type { Ask, Connection, LoginOptions } from './ssh/options.ts'
+
+/**
+ * Logs in at a host: as the admin with a key, else as root with a key, else as root with the password. The first way that works is used.
+ * Throws HostKeyError when the host's key is not the known one, ConnectionError with every way that was tried and why it failed.
+ */
+export async function login(options: LoginOptions): Promise<Connection> {
+  return connectionOver(options, await climb(options, dial))
+}
+
+/**
+ * One SSH dialogue. node-ssh neither checks the host key nor sets noDelay, offers `none` first (a round trip), and leaves nobody
+ * listening to `error` afterwards, so that a reset ends the process: hence our own stream, verifier, order and listener.
+ */
+const dial: Dial = async ({ sock, user, algorithms, accepts, next, debug }) => {
+  const { NodeSSH } = await import('node-ssh')
+  const ssh = new NodeSSH()
+  const connecting = ssh.connect({
+    sock: (await sock) as NonNullable<Parameters<Client['connect']>[0]['sock']>,
+    username: user,
+    readyTimeout: 20_000,
+    keepaliveInterval: 15_000,
+    keepaliveCountMax: 3,
+    algorithms: { kex: exchanges, serverHostKey: [...algorithms] as ServerHostKeys, compress: ['none'] },
+    hostVerifier: (key: Buffer) => accepts(key),
+    // A method of `false` ends the dialogue; ssh2's types do not say so.
+    authHandler: (left, _partial, give) => give(next(left) as Parameters<typeof give>[0]),
+    ...(debug === undefined ? {} : { debug }),
+  })
+  const client = ssh.connection!
+  // A lost connection is told by its channels; what is said here is for --debug.
+  client.on('error', (error) => debug?.(`ssh: ${error.message}`))
+  await connecting
+  return client
+}
+
+type Algorithms = NonNullable<Parameters<Client['connect']>[0]['algorithms']>
+type ServerHostKeys = Extract<NonNullable<Algorithms['serverHostKey']>, readonly unknown[]>
+
+/** The fast ones first; nothing with SHA-1. */
+const exchanges: Extract<NonNullable<Algorithms['kex']>, readonly unknown[]> = [
+  'curve25519-sha256',
+  'curve25519-sha256@libssh.org',
+  'ecdh-sha2-nistp256',
+  'ecdh-sha2-nistp384',
+  'ecdh-sha2-nistp521',
+  'diffie-hellman-group16-sha512',
+  'diffie-hellman-group18-sha512',
+  'diffie-hellman-group14-sha256',
+  'diffie-hellman-group-exchange-sha256',
+]

@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ConnectionError } from '../errors.ts'
+import type { Climbed } from './ladder.ts'
+import { type Link, openLink, RefusedError } from './link.ts'
+import type { LoginOptions } from './options.ts'
+import { sudoIsFree } from './root.ts'
+import { HostKeyError } from './trust.ts'
+
+/** Between two tries while sshd restarts. */
+const pauseMs = 500
+
+/**
+ * A new TCP login as the admin, on the inventory's port, with a declared key; the host key must be the one of the login before, and sudo
+ * must not ask. A port that does not answer yet is tried until the limit; a refusal is final, since each one counts for fail2ban.
+ * Throws ConnectionError, or HostKeyError.
+ */
+export async function newLogin(
+  { address, admin, sshPort }: LoginOptions,
+  { reach, asAdmin }: Climbed,
+  limitMs: number,
+): Promise<Link> {
+  const limit = AbortSignal.timeout(limitMs)
+  const way = await asAdmin()
+  const who = `${admin}@${address}:${sshPort}`
+  if (way.credentials.length === 0) throw new ConnectionError(address, `no declared key to log in with as ${who} is here`)
+  let last = 'no answer'
+  while (!limit.aborted) {
+    try {
+      const link = await openLink(reach, way, limit)
+      if (await sudoIsFree(link, address)) return link
+      link.end()
+      throw new RefusedError(address, `${who} may log in, and \`sudo -n true\` fails there`)
+    } catch (error) {
+      if (error instanceof HostKeyError || error instanceof RefusedError || !(error instanceof ConnectionError)) throw error
+      last = limit.aborted ? last : error.message
+    }
+    await sleep(pauseMs, undefined, { signal: limit }).catch(() => undefined)
+  }
+  throw new ConnectionError(address, `no new login as ${who} within ${Math.round(limitMs / 1000)} s: ${last}`)
+}

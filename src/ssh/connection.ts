@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto'
+import { hostname, userInfo } from 'node:os'
+import { sh } from '../sh.ts'
+import { newLogin } from './again.ts'
+import { collect } from './exec.ts'
+import type { Climbed } from './ladder.ts'
+import { type Lease, lease } from './lease.ts'
+import type { Link } from './link.ts'
+import type { Connection, LoginOptions } from './options.ts'
+import { fingerprint } from './public-key.ts'
+import { put } from './put.ts'
+import { afterStart } from './records.ts'
+import { rootOver, type Shared } from './root.ts'
+import { reading } from './scripts.ts'
+import { work } from './work.ts'
+
+/** A Connection over a login. `shared` is what the logins of one run have in common; the first makes it. A new login takes over the run lock. */
+export function connectionOver(
+  options: LoginOptions,
+  climbed: Climbed,
+  shared = sharedFrom(options),
+  inherited?: Lease,
+): Connection {
+  const { address } = options
+  let held = inherited
+  let given: Link | undefined
+  const root = rootOver(options, climbed, shared, (link) => held?.held === true && held.link === link)
+  shared.open++
+
+  const locked = async (who: string): Promise<void> => {
+    held = await lease(root, address, who)
+  }
+
+  return {
+    get as() {
+      const { user, port, by } = root.link()
+      return `${user}@${address}:${port} with ${by}`
+    },
+    get user() {
+      return root.link().user
+    },
+    get port() {
+      return root.link().port
+    },
+    get hostKey() {
+      return fingerprint(root.link().hostKey)
+    },
+    get execs() {
+      return shared.execs
+    },
+
+    async run(script) {
+      const nonce = randomBytes(8).toString('hex')
+      return root.exec(sh`sh -s`, nonce, async (channel) => {
+        const collected = collect(channel, address)
+        channel.end(reading(script, nonce).text)
+        const ended = await collected
+        const stdout = afterStart(ended.stdout, nonce)
+        if (stdout === undefined) return { ended }
+        const stderr = afterStart(ended.stderr, nonce) ?? ended.stderr
+        return { began: { code: ended.code, stdout: stdout.toString(), stderr: stderr.toString() } }
+      })
+    },
+
+    async work(script, onLine) {
+      // A lock that was lost with its link, or with a laptop that slept, is taken again before anything is changed.
+      if (held !== undefined && !held.held) await locked(held.who)
+      return work(root, address, script, held?.who ?? `${userInfo().username}@${hostname()}`, onLine)
+    },
+
+    put: (path, sha256) => put(root, address, path, sha256),
+    lock: locked,
+
+    async again(limitMs) {
+      const link = await newLogin(options, climbed, limitMs)
+      shared.execs++
+      const lock = held
+      given = lock?.link
+      held = undefined
+      return connectionOver(options, { ...climbed, link }, shared, lock)
+    },
+
+    async close() {
+      const kept = held
+      held = undefined
+      await kept?.release()
+      const links = [...root.links, ...(kept === undefined ? [] : [kept.link])].filter((link) => link !== given)
+      for (const link of links) link.end()
+      await Promise.all(links.map(({ ended }) => ended))
+      shared.open--
+      if (shared.open === 0) climbed.reach.end()
+    },
+  }
+}
+
+function sharedFrom({ env }: LoginOptions): Shared {
+  const sudoPassword = env.PROVISION_SUDO_PASSWORD
+  delete env.PROVISION_SUDO_PASSWORD
+  return { execs: 0, open: 0, sudoPassword }
+}

@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto'
+import type { ClientChannel } from 'ssh2'
+import { ProvisionError } from '../errors.ts'
+import { sh } from '../sh.ts'
+import { collect } from './exec.ts'
+import type { Link } from './link.ts'
+import { records } from './records.ts'
+import type { Root, Talk } from './root.ts'
+import { holding } from './scripts.ts'
+
+/** The run lock of the host, held by a channel: when the connection dies, so does the lock. */
+export interface Lease {
+  readonly who: string
+  /** The login that carries it. */
+  readonly link: Link
+  readonly held: boolean
+  release(): Promise<void>
+}
+
+/** How often the host hears that we are alive; it waits a minute. */
+const beatMs = 15_000
+
+/** Takes the run lock. Throws ProvisionError, with who holds it and since when, when another run does. */
+export async function lease(root: Root, address: string, who: string): Promise<Lease> {
+  const nonce = randomBytes(8).toString('hex')
+  const since = `${who} since ${new Date().toISOString()}`
+  const taken = await root.exec(sh`sh -s`, nonce, (channel) => hold(channel, address, nonce, holding(since, nonce).text))
+  if (typeof taken === 'string')
+    throw new ProvisionError(
+      address,
+      `another run is at work there: ${taken || 'it does not say whose'}`,
+      'wait until it has ended',
+    )
+  const link = root.link()
+  return {
+    who,
+    link,
+    release: taken.release,
+    get held() {
+      return taken.held()
+    },
+  }
+}
+
+type Taken = { held(): boolean; release(): Promise<void> }
+
+function hold(channel: ClientChannel, address: string, nonce: string, script: string): Promise<Talk<Taken | string>> {
+  return new Promise((resolve, reject) => {
+    let held = false
+    const beat = setInterval(() => void channel.write('.'), beatMs)
+    beat.unref()
+    const record = (text: string): void => {
+      if (text.startsWith('busy')) resolve({ began: text.slice(5) })
+      if (text !== 'locked') return
+      held = true
+      resolve({ began: { held: () => held, release } })
+    }
+    const ended = collect(channel, address, records(nonce, { record, data: () => undefined }))
+    const over = ended.finally(() => {
+      held = false
+      clearInterval(beat)
+    })
+    over.then((how) => resolve({ ended: how }), reject)
+    const release = async (): Promise<void> => {
+      channel.end()
+      await over.catch(() => undefined)
+    }
+    channel.write(script)
+  })
+}

@@ -1,0 +1,50 @@
+/** Who listens to a stream in which our scripts' records stand between other bytes. */
+export interface Listener {
+  record(text: string): void
+  data(bytes: Buffer): void
+}
+
+const begin = (nonce: string): Buffer => Buffer.from(`\x1e${nonce} `)
+
+/** Tells records from data, whatever pieces they arrive in. What may become a record is held back until it is one, or is not. */
+export function records(nonce: string, { record, data }: Listener): (chunk: Buffer) => void {
+  const mark = begin(nonce)
+  let rest: Buffer = Buffer.alloc(0)
+  const give = (bytes: Buffer) => void (bytes.length > 0 && data(bytes))
+  return (chunk) => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    for (let at = rest.indexOf(mark); at >= 0; at = rest.indexOf(mark)) {
+      give(rest.subarray(0, at))
+      const end = rest.indexOf('\n', at)
+      rest = end < 0 ? rest.subarray(at) : rest
+      if (end < 0) return
+      record(rest.toString('utf8', at + mark.length, end))
+      rest = rest.subarray(end + 1)
+    }
+    const last = rest.lastIndexOf(0x1e)
+    const maybe =
+      last >= 0 && rest.length - last < mark.length && mark.subarray(0, rest.length - last).equals(rest.subarray(last))
+    give(maybe ? rest.subarray(0, last) : rest)
+    rest = maybe ? rest.subarray(last) : Buffer.alloc(0)
+  }
+}
+
+/** What stands after the start record; nothing when the script never began. */
+export function afterStart(output: Buffer, nonce: string): Buffer | undefined {
+  const mark = Buffer.concat([begin(nonce), Buffer.from('start\n')])
+  const at = output.indexOf(mark)
+  return at < 0 ? undefined : output.subarray(at + mark.length)
+}
+
+/** Cuts bytes into lines. `end` gives the last one, which had no newline. */
+export function lineReader(onLine: (line: string) => void): { add(bytes: Buffer): void; end(): void } {
+  let rest: Buffer = Buffer.alloc(0)
+  const add = (bytes: Buffer) => {
+    rest = Buffer.concat([rest, bytes])
+    for (let at = rest.indexOf('\n'); at >= 0; at = rest.indexOf('\n')) {
+      onLine(rest.toString('utf8', 0, at))
+      rest = rest.subarray(at + 1)
+    }
+  }
+  return { add, end: () => void (rest.length > 0 && add(Buffer.from('\n'))) }
+}

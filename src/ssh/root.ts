@@ -1,0 +1,151 @@
+import type { ClientChannel } from 'ssh2'
+import { ConnectionError } from '../errors.ts'
+import { type Sh, sh } from '../sh.ts'
+import { collect, type Ended, openChannel } from './exec.ts'
+import type { Climbed } from './ladder.ts'
+import { type Link, openLink } from './link.ts'
+import type { LoginOptions } from './options.ts'
+
+/** What came of talking to a command: nothing, with how it ended, when our script never began. */
+export type Talk<T> = { readonly began: T } | { readonly ended: Ended }
+
+/** Runs commands as root over a login, through sudo where the user is somebody else. */
+export interface Root {
+  /** The login in use. It changes when the host allows one session a connection, or when sudo lets nobody through and root may log in. */
+  link(): Link
+  readonly links: Link[]
+  execs(): number
+  /** Starts the command and talks to it. Throws ConnectionError when the connection is lost or no command runs as root. */
+  exec<T>(command: Sh, nonce: string, talk: (channel: ClientChannel) => Promise<Talk<T>>): Promise<T>
+}
+
+/** Counts and secrets that the logins of one run share. */
+export interface Shared {
+  execs: number
+  /** Connections that are open: the last one ends the hosts on the way. */
+  open: number
+  sudoPassword: string | undefined
+}
+
+/** Whatever runs as root over this login. `busy` says that a link already carries a session which stays. */
+export function rootOver(
+  options: LoginOptions,
+  { reach, link: first, asRoot }: Climbed,
+  shared: Shared,
+  busy: (link: Link) => boolean,
+): Root {
+  const { address, ask } = options
+  const links = [first]
+  let link = first
+  let sudo: 'silent' | 'asks' = 'silent'
+  let asked = 0
+
+  const open = async (command: Sh): Promise<ClientChannel> => {
+    shared.execs++
+    const channel = await openChannel(link, address, command.text)
+    if (channel !== undefined) return channel
+    if (!busy(link))
+      throw new ConnectionError(
+        address,
+        'the host allows no session on this connection',
+        'look at MaxSessions in its sshd_config',
+      )
+    link = await openLink(reach, link.way, new AbortController().signal)
+    links.push(link)
+    return open(command)
+  }
+
+  /** After a script did not begin: makes another try worth it, or throws. */
+  const refused = async ({ code, stderr, stdout }: Ended): Promise<void> => {
+    const said =
+      (stderr.toString().trim() || stdout.toString().trim()).split('\n').slice(-4).join('\n') || 'the host said nothing'
+    if (link.user === 'root' || !/sudo/.test(said))
+      throw new ConnectionError(
+        address,
+        `no script runs for ${link.user} there: exit code ${code}: ${said}`,
+        'its login shell must run `sh -s`',
+      )
+    const wants = /password is required|terminal is required/.test(said) || sudo === 'asks'
+    if (wants && (sudo === 'silent' ? shared.sudoPassword !== undefined || ask !== undefined : ask !== undefined && asked < 3)) {
+      if (sudo === 'asks') shared.sudoPassword = undefined
+      sudo = 'asks'
+      return
+    }
+    try {
+      link = await asRoot()
+      links.push(link)
+    } catch {
+      const hint = wants ? 'give its password in PROVISION_SUDO_PASSWORD' : `log in as root, or let ${link.user} use sudo`
+      throw new ConnectionError(address, `sudo lets ${link.user} run nothing: ${said}`, hint)
+    }
+  }
+
+  const exec = async <T>(command: Sh, nonce: string, talk: (channel: ClientChannel) => Promise<Talk<T>>): Promise<T> => {
+    for (;;) {
+      let result: Talk<T>
+      if (link.user === 'root') result = await talk(await open(command))
+      else if (sudo === 'silent') result = await talk(await open(sh`env LC_ALL=C sudo -n ${command}`))
+      else {
+        if (shared.sudoPassword === undefined) asked++
+        shared.sudoPassword ??= await ask?.password(`password of ${link.user} at ${address}, for sudo`)
+        const channel = await open(asking(command, nonce))
+        const ended = await answer(channel, address, nonce, shared.sudoPassword ?? '')
+        result = ended === undefined ? await talk(channel) : { ended }
+      }
+      if ('began' in result) return result.began
+      await refused(result.ended)
+    }
+  }
+
+  return { link: () => link, links, execs: () => shared.execs, exec }
+}
+
+/** sudo that asks on stderr, in words of our own, whatever it remembers; and says on stdout when it has let us in. */
+function asking(command: Sh, nonce: string): Sh {
+  const inside = sh`printf '\036%s in\n' ${nonce}; exec ${command}`
+  return sh`env LC_ALL=C sudo -k -S -p ${`${nonce}?`} sh -c ${inside.text}`
+}
+
+/**
+ * Answers sudo when it asks: once, for the next line of stdin would be taken for another try, and that line is a script's.
+ * Returns how it ended when it did not let us in. It may also not ask, having been told meanwhile that it need not.
+ */
+function answer(channel: ClientChannel, address: string, nonce: string, password: string): Promise<Ended | undefined> {
+  return new Promise((resolve, reject) => {
+    let [out, err, prompts] = ['', '', 0]
+    const onOut = (chunk: Buffer) => {
+      out += chunk.toString('latin1')
+      if (out.includes(`\x1e${nonce} in\n`)) settle()
+    }
+    const onErr = (chunk: Buffer) => {
+      err += chunk.toString('latin1')
+      const seen = err.split(`${nonce}?`).length - 1
+      if (seen > prompts && prompts === 0) channel.write(`${password}\n`)
+      else if (seen > prompts) channel.end()
+      prompts = seen
+    }
+    const settle = (ended?: Ended) => {
+      channel.off('data', onOut)
+      channel.stderr.off('data', onErr)
+      channel.off('close', onClose)
+      resolve(ended)
+    }
+    const onClose = () =>
+      settle({ code: 1, stdout: Buffer.alloc(0), stderr: Buffer.from(`sudo: ${err.replaceAll(`${nonce}?`, '').trim()}`) })
+    channel.on('data', onOut)
+    channel.stderr.on('data', onErr)
+    channel.on('close', onClose)
+    channel.on('error', reject)
+    void address
+  })
+}
+
+/** True when sudo needs no password of this user: what a guarded step's new login must prove. */
+export async function sudoIsFree(link: Link, address: string): Promise<boolean> {
+  if (link.user === 'root') return true
+  const channel = await openChannel(link, address, 'sudo -n true')
+  if (channel === undefined) return false
+  const ended = collect(channel, address)
+  channel.end()
+  return (await ended).code === 0
+}
