@@ -1,0 +1,123 @@
+import type * as z from 'zod'
+import type { ServerShape } from './server.ts'
+
+/** Something in an inventory that contradicts something else in it. */
+export interface Conflict {
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+
+/** What no field can see by itself: what is there twice, and what points to nothing. */
+export function conflicts(server: z.output<typeof ServerShape>): readonly Conflict[] {
+  return [...inAddresses(server), ...inNames(server), ...inWeb(server), ...inPorts(server), ...inLocales(server)]
+}
+
+type Shape = z.output<typeof ServerShape>
+
+/** Nobody but our own services has these. */
+const ours = new Map([
+  [25, 'mail'],
+  [80, 'the web'],
+  [443, 'the web'],
+  [465, 'mail'],
+  [587, 'mail'],
+  [993, 'mail'],
+])
+
+function* inAddresses({ domains }: Shape): Iterable<Conflict> {
+  const seen = new Map<string, string>()
+  const names = new Set(domains.map(({ name }) => name))
+  for (const [d, domain] of domains.entries()) {
+    const at = ['domains', d] as const
+    const mine = (address: string) => address.endsWith(`@${domain.name}`)
+    const entries = [
+      ...domain.accounts.map(({ address }, i) => ({ address, path: [...at, 'accounts', i, 'address'], what: 'an account' })),
+      ...domain.aliases.map(({ address }, i) => ({ address, path: [...at, 'aliases', i, 'address'], what: 'an alias' })),
+    ]
+    for (const { address, path, what } of entries) {
+      if (!mine(address)) yield { path, message: `${address} is no address of ${domain.name}` }
+      const before = seen.get(address)
+      if (before !== undefined) yield { path, message: `${address} is ${before} already` }
+      seen.set(address, what)
+    }
+    if (domain.catch_all !== undefined && !domain.accounts.some(({ address }) => address === domain.catch_all))
+      yield { path: [...at, 'catch_all'], message: `${domain.catch_all} is no account of ${domain.name}` }
+  }
+  const exists = (address: string) => seen.has(address) || /^(?:postmaster|abuse)@/.test(address)
+  for (const [d, { aliases, dmarc, tls_reports }] of domains.entries()) {
+    const pointers = [
+      ...aliases.flatMap(({ to }, i) => to.map((target, j) => ({ target, path: ['domains', d, 'aliases', i, 'to', j] }))),
+      ...dmarc.reports.map((target, i) => ({ target, path: ['domains', d, 'dmarc', 'reports', i] })),
+      ...tls_reports.map((target, i) => ({ target, path: ['domains', d, 'tls_reports', i] })),
+    ]
+    for (const { target, path } of pointers)
+      if (names.has(target.split('@')[1] ?? '') && !exists(target))
+        yield { path, message: `${target} does not exist: no account and no alias is called that` }
+    // maddy looks an alias up once: what it points to has to be a mailbox, or elsewhere.
+    for (const [i, { address, to }] of aliases.entries())
+      for (const [j, target] of to.entries())
+        if (target !== address && seen.get(target) === 'an alias')
+          yield {
+            path: ['domains', d, 'aliases', i, 'to', j],
+            message: `${target} is an alias itself: name the account that it goes to`,
+          }
+  }
+}
+
+function* inNames({ domains, mail }: Shape): Iterable<Conflict> {
+  for (const [i, { name }] of domains.entries())
+    if (domains.findIndex((other) => other.name === name) < i)
+      yield { path: ['domains', i, 'name'], message: `${name} is declared twice` }
+  const primary = domains.find(({ name }) => name === mail.primary)
+  if (primary === undefined) yield { path: ['mail', 'primary'], message: `${mail.primary} is none of the domains` }
+  else if (primary.accounts.length === 0)
+    yield {
+      path: ['domains', domains.indexOf(primary), 'accounts'],
+      message: 'the primary domain needs an account: postmaster has to go somewhere',
+    }
+  if (!domains.some(({ name }) => mail.hostname.endsWith(`.${name}`)))
+    yield { path: ['mail', 'hostname'], message: `${mail.hostname} is below none of the domains` }
+}
+
+function* inWeb({ domains, sites, mail }: Shape): Iterable<Conflict> {
+  const seen = new Set<string>()
+  for (const [i, { domain, aliases }] of sites.entries())
+    for (const [name, path] of [
+      [domain, ['sites', i, 'domain']] as const,
+      ...aliases.map((alias, j) => [alias, ['sites', i, 'aliases', j]] as const),
+    ]) {
+      const away = domains.find((one) => one.name === name && one.web !== 'here')
+      if (seen.has(name)) yield { path, message: `${name} is declared twice` }
+      if (name === mail.hostname) yield { path, message: `${name} is the mail server: its certificate is not Caddy’s` }
+      if (away !== undefined) yield { path, message: `the web of ${name} is elsewhere` }
+      if (domains.some((one) => reserved.some((label) => name === `${label}.${one.name}`)))
+        yield { path, message: `${name} is made from its domain: it is no site of its own` }
+      seen.add(name)
+    }
+  for (const [i, { web, mta_sts }] of domains.entries())
+    if (web === 'here' && mta_sts.served === 'elsewhere')
+      yield { path: ['domains', i, 'mta_sts', 'served'], message: 'its web is here: who else would serve the policy' }
+}
+
+/** Names that come with a domain, with content of their own. */
+const reserved = ['mta-sts', 'autoconfig', 'autodiscover']
+
+function* inPorts({ ssh, firewall }: Shape): Iterable<Conflict> {
+  const service = ours.get(ssh.port)
+  if (service !== undefined) yield { path: ['ssh', 'port'], message: `${ssh.port} belongs to ${service}` }
+  const seen = new Set<string>()
+  for (const [i, { port, protocol, from, on }] of firewall.allow.entries()) {
+    const path = ['firewall', 'allow', i]
+    const owner =
+      port === ssh.port && protocol === 'tcp' ? 'SSH' : protocol === 'tcp' || port === 443 ? ours.get(port) : undefined
+    if (owner !== undefined) yield { path, message: `${port}/${protocol} belongs to ${owner}, and is let in already` }
+    const key = [port, protocol, from, on].join(' ')
+    if (seen.has(key)) yield { path, message: `${port}/${protocol} is declared twice` }
+    seen.add(key)
+  }
+}
+
+function* inLocales({ locales }: Shape): Iterable<Conflict> {
+  if (!locales.generate.includes(locales.default))
+    yield { path: ['locales', 'default'], message: `${locales.default} is not among those that are generated` }
+}

@@ -1,0 +1,150 @@
+import * as z from 'zod'
+import { Address4, Address6, AddressHere, HostName, SecretField, unbound } from './fields.ts'
+
+/** The mail server as a whole. */
+export const Mail = z.strictObject({
+  hostname: HostName.meta({
+    ask: 'What is the mail server called?',
+    example: 'mx1.xoyize.xyz',
+    description: 'the MX name: banner, EHLO, certificate, and what the PTR of both addresses has to say',
+  }),
+  primary: HostName.meta({
+    ask: 'Which domain is the primary one?',
+    example: 'xoyize.xyz',
+    description: 'the domain of the server’s own mail: bounces, and postmaster without a domain',
+  }),
+  mode: z
+    .enum(['separate'])
+    .default('separate')
+    .meta({ description: 'accounts: each address has credentials and a mailbox of its own' }),
+  limits: z
+    .strictObject({
+      max_recipients: z.int().min(1).max(20_000).default(100).meta({ description: 'recipients of one submitted message' }),
+      rate_per_hour: z
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .default(300)
+        .meta({ description: 'messages an hour from one address, and of one sender' }),
+    })
+    .prefault({})
+    .meta({ description: 'what a stolen password is worth' }),
+})
+
+/** Credentials and a mailbox. */
+export const Account = z.strictObject({
+  address: AddressHere.meta({
+    ask: 'Which mailbox?',
+    example: 'xoyi',
+    description: 'what stands before the @, or the whole address',
+  }),
+  password: SecretField.optional().meta({ description: 'made up when it is missing; !secret mail/ADDRESS when left out' }),
+})
+
+/** An address that stands for others. */
+export const Alias = z.strictObject({
+  address: AddressHere.meta({
+    ask: 'Which address?',
+    example: 'postmaster',
+    description: 'what stands before the @, or the whole address',
+  }),
+  to: z
+    .union([z.array(AddressHere).min(1), AddressHere.transform((one) => [one])], {
+      error: 'is neither an address nor a list of addresses, in lower case',
+    })
+    .meta({
+      ask: 'Where does its mail go?',
+      example: 'xoyi',
+      description: 'one or several addresses; to keep a copy it names itself',
+    }),
+})
+
+/** Where the web of a domain is: on this host, or on another one that its names point to. */
+export const Web = z.union(
+  [
+    z.literal('here'),
+    z.strictObject({
+      elsewhere: z
+        .strictObject({
+          address: Address4.optional().meta({ example: '82.64.18.243', description: 'IPv4 address of the other host' }),
+          address6: Address6.optional().meta({ example: '2001:db8::1', description: 'IPv6 address of the other host' }),
+        })
+        .refine(
+          ({ address, address6 }) => address !== undefined || address6 !== undefined,
+          'needs an address, an address6, or both',
+        ),
+    }),
+  ],
+  { error: 'is neither “here” nor “elsewhere: { address: …, address6: … }” with at least one address' },
+)
+
+const policy = z.enum(['none', 'quarantine', 'reject'])
+
+/** One mail domain as it is written: who lives in it, and what its DNS says. */
+export const DomainShape = z.strictObject({
+  name: HostName.meta({ ask: 'Which domain?', example: 'example.org', description: 'the domain' }),
+  accounts: z.array(Account).default([]).meta({ description: 'its mailboxes' }),
+  aliases: z.array(Alias).default([]).meta({
+    description: 'its aliases; postmaster and abuse exist in any case, and go to its first account when they are not among these',
+  }),
+  catch_all: AddressHere.optional().meta({
+    ask: 'Which account gets what is sent to no one?',
+    example: 'xoyi',
+    description: 'the account that gets mail for what has neither mailbox nor alias; nobody when left out',
+  }),
+  web: Web.default('here').meta({
+    ask: 'Is its web site here or elsewhere?',
+    example: 'here',
+    description: 'here, or where else its names point to',
+  }),
+  dmarc: z
+    .strictObject({
+      policy: policy
+        .default('quarantine')
+        .meta({ ask: 'What shall others do with forged mail?', description: 'what others do with mail that fails' }),
+      subdomains: policy.optional().meta({ description: 'the same for what is below it; as the policy when left out' }),
+      reports: z.array(AddressHere).default(['postmaster']).meta({ description: 'who gets the reports; none when empty' }),
+    })
+    .prefault({})
+    .meta({ description: '_dmarc' }),
+  mta_sts: z
+    .strictObject({
+      mode: z
+        .enum(['none', 'testing', 'enforce'])
+        .default('testing')
+        .meta({ description: 'starts in testing, becomes enforce once doctor is green, and is left through none' }),
+      max_age: z
+        .int()
+        .min(86_400)
+        .max(31_557_600)
+        .default(86_401)
+        .meta({ description: 'how long senders keep the policy, in seconds' }),
+      served: z
+        .enum(['here', 'elsewhere'])
+        .default('here')
+        .meta({ description: 'elsewhere: where its web is serves the policy too' }),
+    })
+    .prefault({})
+    .meta({ description: 'MTA-STS: its policy, its record and its site' }),
+  tls_reports: z
+    .array(AddressHere)
+    .default(['postmaster'])
+    .meta({ description: 'who gets the TLS reports (_smtp._tls); none when empty' }),
+})
+
+/** One mail domain. What stands before the @ is enough in the file; whole addresses is what everything else works with. */
+export const Domain = DomainShape.transform(({ catch_all, ...domain }) => {
+  const whole = (address: string): `${string}@${string}` =>
+    address.includes('@') ? (address as `${string}@${string}`) : `${address}@${domain.name}`
+  return {
+    ...domain,
+    accounts: domain.accounts.map(({ address, password }) => ({
+      address: whole(address),
+      password: password ?? unbound(`mail/${whole(address)}`),
+    })),
+    aliases: domain.aliases.map(({ address, to }) => ({ address: whole(address), to: to.map(whole) })),
+    ...(catch_all === undefined ? {} : { catch_all: whole(catch_all) }),
+    dmarc: { ...domain.dmarc, reports: domain.dmarc.reports.map(whole) },
+    tls_reports: domain.tls_reports.map(whole),
+  }
+})

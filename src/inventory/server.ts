@@ -1,0 +1,179 @@
+import * as z from 'zod'
+import type { Secret } from '../secret.ts'
+import { Artifacts } from './artifacts.ts'
+import { conflicts } from './conflicts.ts'
+import * as f from './fields.ts'
+import { Domain as DomainField, Mail } from './mail.ts'
+import { Acme, Dns, Site as SiteField } from './web.ts'
+
+const Rule = z.strictObject({
+  port: f.Port.meta({ example: 4242, description: 'the port' }),
+  protocol: z.enum(['tcp', 'udp']).default('tcp').meta({ description: 'tcp or udp' }),
+  from: f.Network.optional().meta({
+    example: '10.19.55.0/24',
+    description: 'only from this network; from everywhere when left out',
+  }),
+  on: z
+    .string()
+    .regex(/^[a-zA-Z][a-zA-Z0-9._-]{0,14}$/, 'is no network interface')
+    .optional()
+    .meta({ example: 'nebula1', description: 'only when it came in there: a source address alone can be forged' }),
+})
+
+/** Everything that one inventory file may say, as it is written. */
+export const ServerShape = z.strictObject({
+  version: z.literal(1).meta({ description: 'of the inventory’s format' }),
+  hostname: f.HostName.meta({
+    ask: 'What is the host called?',
+    example: 'xoyize.xyz',
+    description: 'the full public name; hostname -f answers it',
+  }),
+  address: f.Address4.meta({
+    ask: 'What is its IPv4 address?',
+    example: '158.220.91.148',
+    description: 'its public IPv4 address',
+  }),
+  address6: f.Address6.optional().meta({
+    ask: 'And its IPv6 address, if it has one?',
+    example: '2a02:c204:2231:478::1',
+    description: 'its public IPv6 address, from which mail leaves',
+  }),
+  provider: f.Line.optional().meta({
+    example: 'Contabo, Portsmouth UK',
+    description: 'a note: where it stands, and whose it is',
+  }),
+  admin: z
+    .strictObject({
+      user: f.UserName.meta({
+        ask: 'What is your user name on the server?',
+        example: 'xouser',
+        description: 'who logs in, and may sudo',
+      }),
+      uid: z
+        .int()
+        .min(1000)
+        .max(59_999)
+        .optional()
+        .meta({ example: 1000, description: 'its number; the next free one when left out' }),
+      keys: z
+        .array(
+          z.union([z.literal('operator'), f.PublicKey], {
+            error: 'is neither “operator” nor a public SSH key: one line, as in id_ed25519.pub',
+          }),
+        )
+        .min(1)
+        .default(['operator'])
+        .meta({ description: 'its public SSH keys; operator: the one that whoever runs this logs in with' }),
+    })
+    .meta({ description: 'the one user that logs in' }),
+  ssh: z
+    .strictObject({
+      port: f.Port.default(55148).meta({
+        ask: 'On which port shall SSH listen?',
+        example: 55148,
+        description: 'where sshd listens, alone',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'sshd: keys only' }),
+  root: z
+    .strictObject({
+      password: f.SecretField.default(() => f.unbound('root/password')).meta({ description: 'made up when it is missing' }),
+    })
+    .prefault({})
+    .meta({ description: 'root: good for the provider’s console only' }),
+  time_zone: f.TimeZone.default('Europe/Paris').meta({
+    ask: 'Which time zone?',
+    example: 'Europe/Paris',
+    description: 'a name of the tz database',
+  }),
+  locales: z
+    .strictObject({
+      generate: z.array(f.Locale).min(1).default(['en_US.UTF-8', 'fr_FR.UTF-8']).meta({ description: 'exactly these exist' }),
+      default: f.Locale.default('en_US.UTF-8').meta({ description: 'the one that a login gets' }),
+    })
+    .prefault({})
+    .meta({ description: 'languages' }),
+  motd: z
+    .strictObject({
+      lines: z.array(f.Line).default([]).meta({ description: 'what the banner says, line by line; the host name when empty' }),
+      font: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9 _-]*$/, 'is no name of a figlet font')
+        .default('small')
+        .meta({ description: 'a figlet font' }),
+    })
+    .prefault({})
+    .meta({ description: 'the message of the day' }),
+  packages: z
+    .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, 'is no name of a Debian package'))
+    .default(['rsync', 'curl', 'tmux', 'jq', 'figlet', 'git', 'tree'])
+    .meta({ description: 'tools, as Debian packages; those that something needs are installed with it' }),
+  apt: z
+    .strictObject({
+      proxy: f.Url.optional().meta({ example: 'http://192.0.2.1:3142', description: 'a cache to get packages through' }),
+    })
+    .prefault({})
+    .meta({ description: 'where packages come from' }),
+  updates: z
+    .strictObject({ automatic: z.boolean().default(true).meta({ description: 'security updates are installed by themselves' }) })
+    .prefault({})
+    .meta({ description: 'unattended-upgrades' }),
+  journal: z
+    .strictObject({
+      max_use: f.Size.default('1G').meta({ description: 'what it may take' }),
+      keep_free: f.Size.default('2G').meta({ description: 'what it leaves free on the disk' }),
+      keep_days: z.int().min(1).max(3650).default(90).meta({ description: 'when entries go: they say who wrote to whom' }),
+    })
+    .prefault({})
+    .meta({ description: 'the system’s journal' }),
+  firewall: z
+    .strictObject({
+      allow: z.array(Rule).default([]).meta({ description: 'what is let in besides SSH, mail and web' }),
+      listen: z
+        .array(z.templateLiteral([f.Port, z.enum(['/tcp', '/udp'])]))
+        .default([])
+        .meta({ description: 'what may listen on a public address without being let in' }),
+    })
+    .prefault({})
+    .meta({ description: 'what may be reached from outside' }),
+  fail2ban: z
+    .strictObject({
+      ignore: z.array(f.Network).default([]).meta({ description: 'networks that are never banned: where you log in from' }),
+      auth_ban: f.Duration.default('96h').meta({ description: 'how long who fails to log in to mail is kept out' }),
+      dictionary_ban: f.Duration.default('72h').meta({ description: 'how long who guesses addresses is kept out' }),
+    })
+    .prefault({})
+    .meta({ description: 'who fails to log in too often is kept out' }),
+  acme: Acme,
+  dns: Dns,
+  mail: Mail.meta({ description: 'the mail server' }),
+  domains: z.array(DomainField).min(1).meta({ description: 'the mail domains' }),
+  sites: z.array(SiteField).default([]).meta({ description: 'the web sites of this host' }),
+  artifacts: Artifacts.prefault({}).meta({ description: 'programs that Debian does not package, pinned' }),
+  stamp_key: f.SecretField.default(() => f.unbound('provision/stamp-key')).meta({
+    description: 'what passwords are recognised with, without being tried; made up when it is missing',
+  }),
+})
+
+/** The schema of an inventory file: strict, with the reference server's defaults. What it gives is valid input for it again. */
+export const Server = ServerShape.superRefine((server, context) => {
+  for (const { path, message } of conflicts(server)) context.addIssue({ code: 'custom', path: [...path], message })
+})
+
+/** One server: what its inventory file says, with every default filled in. */
+export type Server = Immutable<z.output<typeof Server>>
+
+/** One mail domain of a server. */
+export type Domain = Server['domains'][number]
+
+/** One site of a server. */
+export type Site = Server['sites'][number]
+
+type Immutable<T> = T extends Secret
+  ? T
+  : T extends readonly (infer I)[]
+    ? readonly Immutable<I>[]
+    : T extends object
+      ? { readonly [K in keyof T]: Immutable<T[K]> }
+      : T
