@@ -27,7 +27,10 @@ export const base = (server: Base): Playbook =>
     step('Configure apt', [
       file({
         path: '/etc/apt/apt.conf.d/90provision',
-        content: server.apt.proxy === undefined ? '// Written by provision.\n' : `// Written by provision.\nAcquire::http::Proxy "${server.apt.proxy}";\n`,
+        content:
+          server.apt.proxy === undefined
+            ? '// Written by provision.\n'
+            : `// Written by provision.\nAcquire::http::Proxy "${server.apt.proxy}";\n`,
       }),
     ]),
 
@@ -42,25 +45,27 @@ export const base = (server: Base): Playbook =>
       }),
     ]),
 
-    step('Name the host', [
-      hostname({ name: server.hostname }),
-      file({ path: '/etc/hosts', content: hosts(server.hostname) }),
-    ]),
+    step('Name the host', [hostname({ name: server.hostname }), file({ path: '/etc/hosts', content: hosts(server.hostname) })]),
     step('Set the time zone and the locales', [
       timeZone({ name: server.time_zone }),
       locales({ generated: server.locales.generate, default: server.locales.default }),
     ]),
     step('Install the message of the day and the key bindings', [
-      file({ path: '/etc/motd', content: motd(server.motd) }),
+      file({
+        path: '/etc/motd',
+        content: motd({ ...server.motd, lines: server.motd.lines.length === 0 ? [server.hostname] : server.motd.lines }),
+      }),
       file({ path: '/etc/inputrc', content: text('etc/inputrc') }),
     ]),
 
     step('Configure the journal', [
       directory({ path: '/etc/systemd/journald.conf.d' }),
-      file({ path: '/etc/systemd/journald.conf.d/provision.conf', content: journald(server.journal) }),
+      file({
+        path: '/etc/systemd/journald.conf.d/provision.conf',
+        content: journald({ maxUse: server.journal.max_use, keepFree: server.journal.keep_free, days: server.journal.keep_days }),
+      }),
       // Persistent means that this directory is there, with its ACLs: systemd-tmpfiles(8) makes them.
       directory({ path: '/var/log/journal', mode: '02755', group: 'systemd-journal' }),
     ]),
     step('Run the journal', [service({ unit: 'systemd-journald.service', reads: ['/etc/systemd/journald.conf.d'] })]),
   ])
-

@@ -1,4 +1,5 @@
 import { acmePlaces, renewal } from '../files/usr/local/sbin/provision-certificates.ts'
+import { ProvisionError } from '../src/errors.ts'
 import type { Server } from '../src/inventory.ts'
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { certificate } from '../src/kinds/certificate.ts'
@@ -7,11 +8,15 @@ import { file } from '../src/kinds/file.ts'
 import { packages } from '../src/kinds/packages.ts'
 import { service } from '../src/kinds/service.ts'
 import { user } from '../src/kinds/user.ts'
+import { type Secret, secretText } from '../src/secret.ts'
 import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Certificates = Pick<Server, 'acme' | 'dns' | 'mail'> & { readonly origin: ArtifactOrigin; readonly caBundle: string | undefined }
+type Certificates = Pick<Server, 'acme' | 'dns' | 'mail'> & {
+  readonly origin: ArtifactOrigin
+  readonly caBundle: string | undefined
+}
 
 const unit = 'provision-certificates'
 
@@ -31,6 +36,7 @@ export const certificates = ({ acme, dns, mail, origin, caBundle }: Certificates
       directory({ path: '/etc/provision', mode: '0700' }),
       directory({ path: acmePlaces.state, mode: '0700' }),
       file({ path: '/etc/provision/acme.env', content: environment(dns), mode: '0600' }),
+      ...nsupdateKey(dns),
       ...(caBundle === undefined ? [] : [file({ path: caFile, content: caBundle })]),
       file({
         path: `/usr/local/sbin/${unit}`,
@@ -50,7 +56,48 @@ export const certificates = ({ acme, dns, mail, origin, caBundle }: Certificates
     ]),
 
     step('Get the certificate', [
-      certificate({ name: mail.hostname, live: `${acmePlaces.live}/${mail.hostname}/live`, names: [mail.hostname], group: 'maddy', unit: `${unit}.service` }),
+      certificate({
+        name: mail.hostname,
+        live: `${acmePlaces.live}/${mail.hostname}/live`,
+        names: [mail.hostname],
+        group: 'maddy',
+        unit: `${unit}.service`,
+      }),
     ]),
     step('Run the renewal daily', [service({ unit: `${unit}.timer`, reads: [`/etc/systemd/system/${unit}.timer`] })]),
   ])
+
+const caFile = '/etc/provision/acme-ca.pem'
+
+const keyFile = '/etc/provision/nsupdate.key'
+
+/** What acme.sh's DNS API needs, as systemd.exec(5) reads it from an EnvironmentFile: quoted, with \ and " escaped. */
+function environment(dns: Server['dns']): Secret {
+  if (dns.provider === 'ovh')
+    return secretText`OVH_END_POINT="${dns.endpoint}"
+OVH_AK="${dns.application_key}"
+OVH_AS="${dns.application_secret}"
+OVH_CK="${dns.consumer_key}"
+`
+  if (dns.provider === 'nsupdate')
+    return secretText`NSUPDATE_SERVER="${dns.server}"
+NSUPDATE_SERVER_PORT="${dns.port}"
+NSUPDATE_KEY="${keyFile}"
+`
+  throw new ProvisionError(
+    'dns.provider',
+    'is manual, and the mail certificate is renewed by records that a program writes',
+    'use ovh or nsupdate',
+  )
+}
+
+const nsupdateKey = (dns: Server['dns']) =>
+  dns.provider !== 'nsupdate'
+    ? []
+    : [
+        file({
+          path: keyFile,
+          mode: '0600',
+          content: secretText`key "${dns.key.name}" { algorithm ${dns.key.algorithm}; secret "${dns.key.secret}"; };\n`,
+        }),
+      ]

@@ -8,8 +8,12 @@ import { guardedStep, type Playbook, playbook, step } from '../src/step.ts'
 type Firewall = Pick<Server, 'ssh' | 'firewall'>
 
 /** What may be reached from outside, and that nothing else listens there. */
-export const firewall = ({ ssh, firewall: { allow } }: Firewall): Playbook => {
-  const rules: readonly UfwRule[] = [...[ssh.port, ...services.tcp].map((port) => ({ port, protocol: 'tcp' }) as const), ...services.udp, ...allow]
+export const firewall = ({ ssh, firewall: { allow, listen } }: Firewall): Playbook => {
+  const rules: readonly UfwRule[] = [
+    ...[ssh.port, ...services.tcp].map((port) => ({ port, protocol: 'tcp' }) as const),
+    ...services.udp,
+    ...allow,
+  ]
   return playbook('firewall', [
     step('Install ufw', [packages({ name: 'firewall', installed: ['ufw', 'iptables', 'iproute2'] })]),
 
@@ -24,7 +28,9 @@ export const firewall = ({ ssh, firewall: { allow } }: Firewall): Playbook => {
       },
     ),
 
-    step('See that nothing else listens', [listening({ declared: rules.map(({ port, protocol }) => `${port}/${protocol}`) })]),
+    step('See that nothing else listens', [
+      listening({ declared: [...rules.map(({ port, protocol }) => `${port}/${protocol}`), ...listen] }),
+    ]),
   ])
 }
 

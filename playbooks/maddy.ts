@@ -28,7 +28,10 @@ export const maddy = ({ mail, domains, origin, stampKey }: Maddy): Playbook => {
       directory({ path: '/etc/maddy' }),
       directory({ path: '/etc/systemd/system/maddy.service.d' }),
       file({ path: '/etc/systemd/system/maddy.service', content: text('etc/systemd/system/maddy.service') }),
-      file({ path: '/etc/systemd/system/maddy.service.d/provision.conf', content: text('etc/systemd/system/maddy.service.d/provision.conf') }),
+      file({
+        path: '/etc/systemd/system/maddy.service.d/provision.conf',
+        content: text('etc/systemd/system/maddy.service.d/provision.conf'),
+      }),
       file({ path: '/etc/maddy/aliases', content: aliases(aliasLines(domains)) }),
       file({
         path: '/etc/maddy/maddy.conf',
@@ -52,7 +55,12 @@ systemd-run -q --pipe --wait -p User=maddy -p UMask=0007 -p StateDirectory=maddy
     step('Run maddy', [
       service({
         unit: 'maddy.service',
-        reads: ['/etc/maddy/maddy.conf', '/usr/local/bin/maddy', '/etc/systemd/system/maddy.service', '/etc/systemd/system/maddy.service.d'],
+        reads: [
+          '/etc/maddy/maddy.conf',
+          '/usr/local/bin/maddy',
+          '/etc/systemd/system/maddy.service',
+          '/etc/systemd/system/maddy.service.d',
+        ],
       }),
     ]),
     step('See that the certificate is served', [
@@ -64,6 +72,9 @@ systemd-run -q --pipe --wait -p User=maddy -p UMask=0007 -p StateDirectory=maddy
       }),
     ]),
 
-    step('Make the accounts', domains.flatMap(({ accounts }) => accounts).map(({ address, password }) => mailAccount({ address, password, stampKey }))),
+    step(
+      'Make the accounts',
+      domains.flatMap(({ accounts }) => accounts).map(({ address, password }) => mailAccount({ address, password, stampKey })),
+    ),
   ])
 }

@@ -38,7 +38,9 @@ export interface Listener {
 /** Compares states with one step. Pure. */
 export function compare(step: Step, states: States): StepPlan {
   const looked = step.resources.map((resource) => ({ resource, reading: states.get(resource.id) ?? missing }))
-  const known = looked.flatMap(({ resource, reading }) => (reading.type === 'known' ? [{ resource, current: reading.state }] : []))
+  const known = looked.flatMap(({ resource, reading }) =>
+    reading.type === 'known' ? [{ resource, current: reading.state }] : [],
+  )
   return {
     step,
     drift: known
@@ -120,4 +122,3 @@ code=$?
 }
 
 const missing: Reading = { type: 'unknown', why: 'nothing was read' }
-

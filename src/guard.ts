@@ -102,7 +102,9 @@ ${cleanUp}
 /** Has the host undo now rather than when its time is up; over a dead connection it does so by itself. */
 async function undoNow(shell: Shell): Promise<string> {
   try {
-    const { code } = await shell.run(sh`if [ -e /etc/systemd/system/provision-undo.service ]; then systemctl start provision-undo.service; fi`)
+    const { code } = await shell.run(
+      sh`if [ -e /etc/systemd/system/provision-undo.service ]; then systemctl start provision-undo.service; fi`,
+    )
     return code === 0 ? 'the host has undone the step' : 'the undo failed: look at “journalctl -u provision-undo” on its console'
   } catch {
     return `the connection is gone too: the host undoes the step by itself within ${undoAfter} seconds`
@@ -111,5 +113,6 @@ async function undoNow(shell: Shell): Promise<string> {
 
 async function must(shell: Shell, where: string, what: string, script: Sh): Promise<void> {
   const { code, stderr } = await shell.run(script)
-  if (code !== 0) throw new ProvisionError(where, `${what} failed with exit code ${code}: ${stderr.trim() || 'the host said nothing'}`)
+  if (code !== 0)
+    throw new ProvisionError(where, `${what} failed with exit code ${code}: ${stderr.trim() || 'the host said nothing'}`)
 }

@@ -41,12 +41,19 @@ export function parseHost(where: string, { code, stdout, stderr }: Section): Hos
   }
   const architecture = facts.get('architecture')
   if (facts.get('os') !== 'debian 12')
-    refuse(`this is ${facts.get('name') ?? 'a system without /etc/os-release'}, not Debian 12`, 'install Debian 12 (bookworm) first')
-  if (architecture !== 'amd64' && architecture !== 'arm64') return refuse(`its architecture is ${architecture}`, 'amd64 and arm64 are supported')
+    refuse(
+      `this is ${facts.get('name') ?? 'a system without /etc/os-release'}, not Debian 12`,
+      'install Debian 12 (bookworm) first',
+    )
+  if (architecture !== 'amd64' && architecture !== 'arm64')
+    return refuse(`its architecture is ${architecture}`, 'amd64 and arm64 are supported')
   if (facts.get('uid') !== '0') refuse('scripts do not run as root there', 'log in as root, or as a user who may use sudo')
-  if (!facts.has('apt') || !facts.has('systemd')) refuse('it has no apt, or systemd does not run there', 'install Debian 12 (bookworm) first')
-  if (!facts.has('writable')) refuse('/etc cannot be written there', 'a read-only root usually means a damaged file system: look at dmesg')
-  if (Number(facts.get('disk')) < diskNeeded) refuse(`${facts.get('disk')} kB are free below /var, ${diskNeeded} are needed`, 'make room first')
+  if (!facts.has('apt') || !facts.has('systemd'))
+    refuse('it has no apt, or systemd does not run there', 'install Debian 12 (bookworm) first')
+  if (!facts.has('writable'))
+    refuse('/etc cannot be written there', 'a read-only root usually means a damaged file system: look at dmesg')
+  if (Number(facts.get('disk')) < diskNeeded)
+    refuse(`${facts.get('disk')} kB are free below /var, ${diskNeeded} are needed`, 'make room first')
   if (Number(facts.get('memory')) < memoryNeeded)
     refuse(`it has ${facts.get('memory')} kB of memory, ${memoryNeeded} are needed`, 'choose a larger machine')
   return { architecture, boot: facts.get('boot') ?? '', undoArmed: facts.has('undo'), busy: facts.get('busy') }

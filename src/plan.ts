@@ -36,7 +36,8 @@ export function select(playbooks: readonly Playbook[], only: readonly string[] |
   if (only === undefined) return steps
   const known = [...playbooks.map(({ id }) => id), ...steps.map(({ id }) => id)]
   const stranger = only.find((id) => !known.includes(id))
-  if (stranger !== undefined) throw new ProvisionError('--only', `there is no playbook or step “${stranger}”`, `there are: ${known.join(' ')}`)
+  if (stranger !== undefined)
+    throw new ProvisionError('--only', `there is no playbook or step “${stranger}”`, `there are: ${known.join(' ')}`)
   return steps.filter(({ id }) => only.includes(id) || only.includes(id.split('/')[0]!))
 }
 

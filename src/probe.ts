@@ -27,7 +27,11 @@ export interface Group {
  * Reads the state of all these resources in one round trip, and before them what `first` reads of the host.
  * A section that could not look is `unknown`, with its reason. Throws ProvisionError when an id is declared twice.
  */
-export async function probe(shell: Shell, resources: readonly Resource[], first?: Sh): Promise<{ states: States; first: Section }> {
+export async function probe(
+  shell: Shell,
+  resources: readonly Resource[],
+  first?: Sh,
+): Promise<{ states: States; first: Section }> {
   refuseTwins(resources)
   const groups = byKind(resources)
   const nonce = randomBytes(8).toString('hex')
@@ -80,7 +84,9 @@ function readGroup({ kind, resources }: Group, { code, stdout, stderr }: Section
   return resources.map(({ id, desired }) => {
     const state = states.get(kind.key(desired))
     const reading: Reading =
-      state === undefined ? { type: 'unknown', why: lastLine(stderr) || 'the probe said nothing about it' } : { type: 'known', state }
+      state === undefined
+        ? { type: 'unknown', why: lastLine(stderr) || 'the probe said nothing about it' }
+        : { type: 'known', state }
     return [id, reading] as const
   })
 }

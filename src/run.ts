@@ -65,13 +65,23 @@ async function runStep(shell: Session, step: Step, hooks: RunHooks): Promise<{ s
   const listener = hooks.listener(step)
   if (step.guard === undefined) return { shell, changed: await correct(shell, seen, listener) }
   let fresh: Session | undefined
-  const { changed } = await guarded(shell, seen, step.guard, async (limit, at) => (fresh = await shell.again(limit, at)), listener)
+  const { changed } = await guarded(
+    shell,
+    seen,
+    step.guard,
+    async (limit, at) => (fresh = await shell.again(limit, at)),
+    listener,
+  )
   return { shell: fresh ?? shell, changed }
 }
 
 function stopIfAsked(hooks: RunHooks, left: readonly Step[]): void {
   const code = hooks.stopped()
   if (code === undefined) return
-  throw new Interrupted('the run', `was stopped; left to do: ${left.map(({ id }) => id).join(' ')}`, code, 'run it again: every step checks before it acts')
+  throw new Interrupted(
+    'the run',
+    `was stopped; left to do: ${left.map(({ id }) => id).join(' ')}`,
+    code,
+    'run it again: every step checks before it acts',
+  )
 }
-

@@ -2,11 +2,15 @@ import type { Artifact } from '../kind.ts'
 import { defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
 
-export interface InstalledArtifact extends Artifact {
+export interface InstalledArtifact extends Artifact, ArtifactOrigin {
   /** Where it lands: a program, or the directory that a tree is unpacked to. */
   readonly path: `/${string}`
   readonly tree?: boolean
-  /** What identifies it on each architecture, known without fetching it: another origin is drift. */
+}
+
+/** Which version is pinned, and what identifies it on each architecture without fetching it: another origin is drift. */
+export interface ArtifactOrigin {
+  readonly version: string
   readonly origin: { readonly amd64: Origin; readonly arm64: Origin }
 }
 
@@ -48,10 +52,12 @@ printf '%s\t%s\t%s\t%s\n' ${name} "$(dpkg --print-architecture)" "$content" "$(s
 
   parse: (output) =>
     new Map(
-      [...output.matchAll(/^(\S+)\t(amd64|arm64)\t(as sent|changed|absent)\t(.*)$/gm)].map(([, name, architecture, content, origin]) => [
-        name!,
-        { architecture: architecture as Architecture, content: content as State['content'], origin: origin! },
-      ]),
+      [...output.matchAll(/^(\S+)\t(amd64|arm64)\t(as sent|changed|absent)\t(.*)$/gm)].map(
+        ([, name, architecture, content, origin]) => [
+          name!,
+          { architecture: architecture as Architecture, content: content as State['content'], origin: origin! },
+        ],
+      ),
     ),
 
   diff: ({ origin }, have) => {

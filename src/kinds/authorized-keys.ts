@@ -9,9 +9,7 @@ export interface AuthorizedKeys {
   readonly others: 'keep' | 'remove'
 }
 
-type State =
-  | { readonly type: 'absent' }
-  | { readonly type: 'user'; readonly safe: boolean; readonly lines: readonly string[] }
+type State = { readonly type: 'absent' } | { readonly type: 'user'; readonly safe: boolean; readonly lines: readonly string[] }
 
 /** The keys a user may log in with, in ~/.ssh/authorized_keys, which sshd only reads when nobody else can write it. */
 export const authorizedKeys = defineKind<AuthorizedKeys, State>({
@@ -43,8 +41,14 @@ done`,
   diff: ({ keys, others }, have) => {
     if (have.type === 'absent') return [{ field: 'user', from: 'absent', to: `with ${keys.length} keys` }]
     return [
-      ...keys.filter((key) => !have.lines.some((line) => blob(line) === blob(key))).map((key) => ({ field: 'key', from: 'absent', to: name(key) })),
-      ...(others === 'remove' ? undeclared(keys, have.lines) : []).map((key) => ({ field: 'key', from: name(key), to: 'absent' })),
+      ...keys
+        .filter((key) => !have.lines.some((line) => blob(line) === blob(key)))
+        .map((key) => ({ field: 'key', from: 'absent', to: name(key) })),
+      ...(others === 'remove' ? undeclared(keys, have.lines) : []).map((key) => ({
+        field: 'key',
+        from: name(key),
+        to: 'absent',
+      })),
       ...(have.safe ? [] : [{ field: 'mode', from: 'other', to: '0600 in a directory 0700, both its own' }]),
     ]
   },
@@ -65,9 +69,13 @@ mv -T -- "$tmp" "$home/.ssh/authorized_keys"`
   },
 
   notes: ({ keys, others }, have) =>
-    have.type === 'user' && others === 'keep' ? undeclared(keys, have.lines).map((key) => `undeclared key ${name(key)}: --prune removes it`) : [],
+    have.type === 'user' && others === 'keep'
+      ? undeclared(keys, have.lines).map((key) => `undeclared key ${name(key)}: --prune removes it`)
+      : [],
 })
 
 const blob = (key: string): string => /(?:ssh-|ecdsa-|sk-)\S+ (\S+)/.exec(key)?.[1] ?? key
-const name = (key: string): string => `${blob(key).slice(-12)}${/ (\S+)$/.exec(key)?.[1] === blob(key) ? '' : ` (${key.split(' ').at(-1)})`}`
-const undeclared = (keys: readonly string[], lines: readonly string[]) => lines.filter((line) => !keys.some((key) => blob(key) === blob(line)))
+const name = (key: string): string =>
+  `${blob(key).slice(-12)}${/ (\S+)$/.exec(key)?.[1] === blob(key) ? '' : ` (${key.split(' ').at(-1)})`}`
+const undeclared = (keys: readonly string[], lines: readonly string[]) =>
+  lines.filter((line) => !keys.some((key) => blob(key) === blob(line)))

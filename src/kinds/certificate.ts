@@ -47,19 +47,19 @@ else printf 'absent %s\n' ${name}; fi`,
   parse: (output) =>
     new Map<string, State>([
       ...[...output.matchAll(/^absent (\S+)$/gm)].map(([, name]) => [name!, { type: 'absent' }] as const),
-      ...[...output.matchAll(/^certificate (\S+) (match|differ) (.*)\nnames \S+ (.*)\nlife \S+ notBefore=(.*) notAfter=(.*)$/gm)].map(
-        ([, name, pair, mode, names, start, end]) => {
-          const [from, to] = [Date.parse(start!.trim()), Date.parse(end!.trim())]
-          const state: State = {
-            type: 'certificate',
-            names: names!.trim().split(' ').toSorted(),
-            pair: pair as 'match' | 'differ',
-            mode: mode!.trim(),
-            left: (to - Date.now()) / (to - from),
-          }
-          return [name!, state] as const
-        },
-      ),
+      ...[
+        ...output.matchAll(/^certificate (\S+) (match|differ) (.*)\nnames \S+ (.*)\nlife \S+ notBefore=(.*) notAfter=(.*)$/gm),
+      ].map(([, name, pair, mode, names, start, end]) => {
+        const [from, to] = [Date.parse(start!.trim()), Date.parse(end!.trim())]
+        const state: State = {
+          type: 'certificate',
+          names: names!.trim().split(' ').toSorted(),
+          pair: pair as 'match' | 'differ',
+          mode: mode!.trim(),
+          left: (to - Date.now()) / (to - from),
+        }
+        return [name!, state] as const
+      }),
     ]),
 
   diff: ({ names, group }, have) => {
@@ -70,7 +70,9 @@ else printf 'absent %s\n' ${name}; fi`,
       ...(have.pair === 'match' ? [] : [{ field: 'key', from: 'of another certificate', to: 'its own' }]),
       ...(have.mode === mode ? [] : [{ field: 'mode', from: have.mode, to: mode }]),
       // The timer renews at a third. A quarter means that it has failed for days.
-      ...(have.left > 0.25 ? [] : [{ field: 'life left', from: have.left <= 0 ? 'none' : `${Math.floor(have.left * 100)} %`, to: 'over a third' }]),
+      ...(have.left > 0.25
+        ? []
+        : [{ field: 'life left', from: have.left <= 0 ? 'none' : `${Math.floor(have.left * 100)} %`, to: 'over a third' }]),
     ]
   },
 

@@ -24,16 +24,26 @@ printf 'range %s\n' "$(cat /proc/sys/net/ipv4/ip_local_port_range)"`,
   parse: (output) => {
     const ephemeral = Number(/^range\s+(\d+)/m.exec(output)?.[1])
     if (Number.isNaN(ephemeral)) return new Map()
-    const rows = output.split('\n').map((row) => row.trim().split(/\s+/)).filter((row) => row.length >= 6)
+    const rows = output
+      .split('\n')
+      .map((row) => row.trim().split(/\s+/))
+      .filter((row) => row.length >= 6)
     const open = rows
-      .map(([protocol = '', , , , local = '', , process = '']) => ({ protocol, address: local.replace(/:\d+$/, ''), port: Number(/\d+$/.exec(local)?.[0]), process }))
+      .map(([protocol = '', , , , local = '', , process = '']) => ({
+        protocol,
+        address: local.replace(/:\d+$/, ''),
+        port: Number(/\d+$/.exec(local)?.[0]),
+        process,
+      }))
       .filter(({ address }) => !/^(127\.|\[::1\]|\[::ffff:127\.)/.test(address))
       .filter(({ protocol, port }) => protocol === 'tcp' || (port < ephemeral && port !== 68 && port !== 546))
       .map(({ protocol, port, process }) => [`${port}/${protocol}`, /"([^"]*)"/.exec(process)?.[1] ?? 'unknown'] as const)
     return new Map([['public', { open: new Map(open) }]])
   },
   diff: ({ declared }, { open }) =>
-    [...open].filter(([port]) => !declared.includes(port)).map(([port, program]) => ({ field: port, from: `listened on by ${program}`, to: 'nothing' })),
+    [...open]
+      .filter(([port]) => !declared.includes(port))
+      .map(([port, program]) => ({ field: port, from: `listened on by ${program}`, to: 'nothing' })),
   apply: (_, __, changes) => sh`
 printf '%s\n' ${changes.map(({ field, from }) => `${field} is ${from}, and not declared: stop it, bind it to 127.0.0.1, or add it to firewall.allow`)} >&2
 exit 1`,

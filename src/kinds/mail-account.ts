@@ -39,7 +39,11 @@ printf 'end\n'`,
   parse: (output, all) => {
     if (!/^end$/m.test(output)) return new Map()
     const rows = output.split('\n').map((line) => line.split(' '))
-    const get = (type: string, address: string) => rows.find((row) => row[0] === type && row[1] === address)?.slice(2).join(' ')
+    const get = (type: string, address: string) =>
+      rows
+        .find((row) => row[0] === type && row[1] === address)
+        ?.slice(2)
+        .join(' ')
     return new Map(
       all.map(({ address }) => [
         address,
@@ -84,7 +88,7 @@ imap_login() { printf '%s\n' "$1" | curl -sS -o /dev/null --insecure --max-time 
 
 /** A line of curl's configuration file, in which a quote and a backslash are escaped: curl(1), --config. */
 const loginOf = (address: string, password: Secret): Secret => {
-  const escape = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
-  const escaped = new Secret(password.name, () => (password.known ? escape(password.reveal()) : undefined))
-  return secretText`user = "${escape(address)}:${escaped}"`
+  const quoted = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
+  const escaped = new Secret(password.name, () => (password.known ? quoted(password.reveal()) : undefined))
+  return secretText`user = "${quoted(address)}:${escaped}"`
 }

@@ -30,8 +30,12 @@ printf 'end\n'`,
   },
 
   diff: ({ installed = [], absent = [] }, have) => [
-    ...installed.filter((name) => !present(have.get(name))).map((name): Change => ({ field: name, from: word(have.get(name)), to: 'installed' })),
-    ...absent.filter((name) => !gone(have.get(name))).map((name): Change => ({ field: name, from: word(have.get(name)), to: 'absent' })),
+    ...installed
+      .filter((name) => !present(have.get(name)))
+      .map((name): Change => ({ field: name, from: word(have.get(name)), to: 'installed' })),
+    ...absent
+      .filter((name) => !gone(have.get(name)))
+      .map((name): Change => ({ field: name, from: word(have.get(name)), to: 'absent' })),
   ],
 
   // One transaction, so that what replaces another goes in as the other goes out. The lists may be weeks old: refreshed first.
@@ -47,4 +51,10 @@ const wanted = ({ installed = [], absent = [] }: Packages): readonly string[] =>
 const present = (status = 'un'): boolean => /^[ih]i/.test(status)
 const gone = (status = 'un'): boolean => status[1] === 'n'
 const word = (status = 'un'): string =>
-  present(status) ? 'installed' : gone(status) ? 'absent' : status[1] === 'c' ? 'removed, configuration left' : `half installed (${status})`
+  present(status)
+    ? 'installed'
+    : gone(status)
+      ? 'absent'
+      : status[1] === 'c'
+        ? 'removed, configuration left'
+        : `half installed (${status})`

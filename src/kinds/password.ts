@@ -29,7 +29,11 @@ done`,
     new Map(
       all.flatMap(({ user }): [string, State][] => {
         const rows = output.split('\n').map((line) => line.split(' '))
-        const get = (type: string) => rows.find((row) => row[0] === type && row[1] === user)?.slice(2).join(' ')
+        const get = (type: string) =>
+          rows
+            .find((row) => row[0] === type && row[1] === user)
+            ?.slice(2)
+            .join(' ')
         const [row, stamp] = [get('row'), get('stamp')]
         return row === undefined || stamp === undefined ? [] : [[user, { row, stamp }]]
       }),

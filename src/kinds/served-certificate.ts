@@ -22,7 +22,13 @@ wait`,
     new Map(
       all.map(({ name }) => [
         name,
-        { served: new Map([...output.matchAll(/^(\S+) (\d+) (same|another|none)$/gm)].filter(([, of]) => of === name).map(([, , port, what]) => [port!, what as 'same'])) },
+        {
+          served: new Map(
+            [...output.matchAll(/^(\S+) (\d+) (same|another|none)$/gm)]
+              .filter(([, of]) => of === name)
+              .map(([, , port, what]) => [port!, what as 'same']),
+          ),
+        },
       ]),
     ),
   diff: ({ ports }, { served }) =>

@@ -36,7 +36,10 @@ if [ "$(cat "$provision/read/"${unit} 2>/dev/null)" = "$digest" ]; then printf '
 
   // systemctl prints one block a unit, in the order asked for: an alias has another Id.
   parse: (output, all) => {
-    const blocks = `\n${output}`.replaceAll(/^show ?/gm, '').split(/\n\n+/).map(properties)
+    const blocks = `\n${output}`
+      .replaceAll(/^show ?/gm, '')
+      .split(/\n\n+/)
+      .map(properties)
     const found = blocks.filter((block) => block.has('LoadState'))
     if (found.length !== all.length) return new Map()
     return new Map(
@@ -57,8 +60,13 @@ if [ "$(cat "$provision/read/"${unit} 2>/dev/null)" = "$digest" ]; then printf '
   diff: ({ state = 'on' }, have) => {
     if (state === 'masked') return differences({ enabled: 'masked', active: 'inactive' }, { ...have, active: quiet(have.active) })
     if (state === 'off')
-      return have.enabled === 'absent' ? [] : differences({ enabled: 'disabled', active: 'inactive' }, { enabled: off(have.enabled), active: quiet(have.active) })
-    return differences({ enabled: 'enabled', active: 'active', unit: 'loaded', config: 'fresh' }, { ...have, enabled: on(have.enabled) })
+      return have.enabled === 'absent'
+        ? []
+        : differences({ enabled: 'disabled', active: 'inactive' }, { enabled: off(have.enabled), active: quiet(have.active) })
+    return differences(
+      { enabled: 'enabled', active: 'active', unit: 'loaded', config: 'fresh' },
+      { ...have, enabled: on(have.enabled) },
+    )
   },
 
   apply: (wanted, have, changes) => sh`
@@ -74,7 +82,11 @@ const quiet = (active: string) => (active === 'failed' ? 'inactive' : active)
 
 /** The digest is taken before the daemon reads, and kept only when it has: a death in between leaves the unit stale. */
 function turnOn({ unit, reads = [], refresh = 'restart' }: Service, have: State, changes: readonly Change[]): Sh {
-  const verb = changes.every(({ field }) => field === 'enabled') ? 'start' : have.active === 'active' && refresh === 'reload' ? 'reload' : 'restart'
+  const verb = changes.every(({ field }) => field === 'enabled')
+    ? 'start'
+    : have.active === 'active' && refresh === 'reload'
+      ? 'reload'
+      : 'restart'
   return sh`
 ${digest}
 ${reads.length > 0 ? sh`digest ${reads}` : sh``}

@@ -29,7 +29,8 @@ ss -Hltnp | sed -n 's/^LISTEN *[0-9]* *[0-9]* *[^ ]*:\([0-9]*\) .*"sshd".*/liste
 printf 'end\n'`,
   parse: (output) => {
     if (!/^end$/m.test(output)) return new Map()
-    const all = (name: string) => [...new Set([...output.matchAll(new RegExp(`^${name} (.*)$`, 'gm'))].map(([, value]) => value!))].toSorted().join(' ')
+    const all = (name: string) =>
+      [...new Set([...output.matchAll(new RegExp(`^${name} (.*)$`, 'gm'))].map(([, value]) => value!))].toSorted().join(' ')
     return new Map([
       [
         'effective',

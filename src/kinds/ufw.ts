@@ -5,9 +5,9 @@ export interface UfwRule {
   readonly port: number
   readonly protocol: 'tcp' | 'udp'
   /** Only from this network; from everywhere, v4 and v6, when left out. */
-  readonly from?: string
+  readonly from?: string | undefined
   /** Only when it came in there: a source address alone can be forged. */
-  readonly on?: string
+  readonly on?: string | undefined
 }
 
 export interface UfwRules {
@@ -56,7 +56,11 @@ fi`,
       ...wanted
         .filter((one) => !one.tuples.every((tuple) => there.includes(tuple)))
         .map(({ rule }) => ({ field: words(rule), from: 'absent', to: 'allowed' })),
-      ...(others === 'keep' ? [] : there.filter((tuple) => !declared.has(tuple)).map((tuple) => ({ field: tuple.slice(2), from: `v${tuple[0]}`, to: 'absent' }))),
+      ...(others === 'keep'
+        ? []
+        : there
+            .filter((tuple) => !declared.has(tuple))
+            .map((tuple) => ({ field: tuple.slice(2), from: `v${tuple[0]}`, to: 'absent' }))),
     ]
   },
 
@@ -118,15 +122,19 @@ ufw --force enable`,
 
 const policies: Readonly<Record<string, string>> = { DROP: 'deny', ACCEPT: 'allow', REJECT: 'reject' }
 
-const words = ({ port, protocol, from = 'anywhere', on }: UfwRule): string => `${port}/${protocol} from ${from}${on === undefined ? '' : ` on ${on}`}`
+const words = ({ port, protocol, from = 'anywhere', on }: UfwRule): string =>
+  `${port}/${protocol} from ${from}${on === undefined ? '' : ` on ${on}`}`
 
 function tuples({ port, protocol, from, on }: UfwRule): readonly string[] {
   const any = { 4: '0.0.0.0/0', 6: '::/0' }
   const families = from === undefined ? ([4, 6] as const) : from.includes(':') ? ([6] as const) : ([4] as const)
-  return families.map((v) => `${v} allow ${protocol} ${port} ${any[v]} any ${from ?? any[v]} in${on === undefined ? '' : `_${on}`}`)
+  return families.map(
+    (v) => `${v} allow ${protocol} ${port} ${any[v]} any ${from ?? any[v]} in${on === undefined ? '' : `_${on}`}`,
+  )
 }
 
-const allow = ({ port, protocol, from = 'any', on }: UfwRule): Sh => sh`ufw allow in ${on === undefined ? [] : ['on', on]} proto ${protocol} from ${from} to any port ${port}`
+const allow = ({ port, protocol, from = 'any', on }: UfwRule): Sh =>
+  sh`ufw allow in ${on === undefined ? [] : ['on', on]} proto ${protocol} from ${from} to any port ${port}`
 
 /** Deletes by the tuple's own words: action protocol port to sport from [application -] direction. */
 function remove(tuple: string): Sh {

@@ -15,7 +15,8 @@ export const upgrade = defineKind<Upgrade, 'pending' | 'done'>({
 for n in ${all.map(({ name }) => name)}; do
   if [ -e "$provision/stamp/upgrade-$n" ]; then printf 'done %s\n' "$n"; else printf 'pending %s\n' "$n"; fi
 done`,
-  parse: (output) => new Map([...output.matchAll(/^(done|pending) (\S+)$/gm)].map(([, state, name]) => [name!, state as 'pending' | 'done'])),
+  parse: (output) =>
+    new Map([...output.matchAll(/^(done|pending) (\S+)$/gm)].map(([, state, name]) => [name!, state as 'pending' | 'done'])),
   diff: (_, have) => (have === 'done' ? [] : [{ field: 'packages', from: 'as delivered', to: 'up to date' }]),
   apply: ({ name }) => sh`
 ${apt}

@@ -14,7 +14,13 @@ export interface User {
 
 type State =
   | { readonly type: 'absent' }
-  | { readonly type: 'user'; readonly uid: string; readonly shell: string; readonly home: string; readonly groups: readonly string[] }
+  | {
+      readonly type: 'user'
+      readonly uid: string
+      readonly shell: string
+      readonly home: string
+      readonly groups: readonly string[]
+    }
 
 /** A Unix account with a group of its own. It has no password. */
 export const user = defineKind<User, State>({

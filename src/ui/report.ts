@@ -97,7 +97,9 @@ function planLines(host: string, plan: Plan): readonly string[] {
     ...(plan.host.undoArmed ? ['a guarded step of an earlier run was not confirmed: the next run has it undone first'] : []),
     ...(changes === 0
       ? []
-      : [`${host}: ${changes} difference${changes === 1 ? '' : 's'} in ${different.length} step${different.length === 1 ? '' : 's'}; the steps after the first are looked at again when their turn comes`]),
+      : [
+          `${host}: ${changes} difference${changes === 1 ? '' : 's'} in ${different.length} step${different.length === 1 ? '' : 's'}; the steps after the first are looked at again when their turn comes`,
+        ]),
     ...(unknown === 0 ? [] : [`${host}: ${unknown} could not be looked at`]),
   ]
 }

@@ -40,7 +40,11 @@ export function taskList(): TaskList {
             },
           },
         ],
-        { exitOnError: true, registerSignalListeners: false, rendererOptions: { showErrorMessage: false, collapseErrors: false } },
+        {
+          exitOnError: true,
+          registerSignalListeners: false,
+          rendererOptions: { showErrorMessage: false, collapseErrors: false },
+        },
       )
       last = last.then(() => list.run()).catch(() => undefined)
       return {

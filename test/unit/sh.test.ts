@@ -11,10 +11,19 @@ const password = new Secret('mail/a', () => "pa'ss $word")
 
 test('sh: any value reaches dash as the one word that it is', () => {
   fc.assert(
-    fc.property(fc.array(fc.string({ unit: 'binary' }).filter((s) => !s.includes('\0')), { minLength: 1, maxLength: 20 }), (values) => {
-      const printed = dash(sh`for v in ${values}; do printf '%s\036' "$v"; done`.text)
-      assert.deepEqual(printed.split('\x1e').slice(0, -1), values.map((value) => Buffer.from(value).toString()))
-    }),
+    fc.property(
+      fc.array(
+        fc.string({ unit: 'binary' }).filter((s) => !s.includes('\0')),
+        { minLength: 1, maxLength: 20 },
+      ),
+      (values) => {
+        const printed = dash(sh`for v in ${values}; do printf '%s\036' "$v"; done`.text)
+        assert.deepEqual(
+          printed.split('\x1e').slice(0, -1),
+          values.map((value) => Buffer.from(value).toString()),
+        )
+      },
+    ),
     { numRuns: 60 },
   )
 })
@@ -46,7 +55,13 @@ test('sh: a secret is run, and shown nowhere', () => {
 })
 
 test('secret: no way of printing it by accident shows it', () => {
-  for (const shown of [`${password}`, String(password), JSON.stringify({ password }), inspect({ password }), inspect(password, { showHidden: true })]) {
+  for (const shown of [
+    `${password}`,
+    String(password),
+    JSON.stringify({ password }),
+    inspect({ password }),
+    inspect(password, { showHidden: true }),
+  ]) {
     assert.doesNotMatch(shown, /pa'ss/)
   }
 })

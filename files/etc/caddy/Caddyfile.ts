@@ -12,7 +12,8 @@ export interface Caddyfile {
 export interface CaddySite {
   readonly names: readonly string[]
   readonly root: string
-  readonly basicAuth?: { readonly user: string; readonly hash: string } | undefined
+  /** A file with a line for each user: name and hash. */
+  readonly basicAuth?: `/${string}` | undefined
 }
 
 /** All sites in one file, so that one which leaves the inventory leaves the host. Admin is on a socket of caddy's own, because at localhost:2019 anybody local rewrites the configuration. */
@@ -29,7 +30,7 @@ ${names.join(', ')} {
 	root * ${root}
 	encode zstd gzip
 	log
-${basicAuth === undefined ? '' : `	basic_auth {\n		${basicAuth.user} ${basicAuth.hash}\n	}\n`}	@hidden {
+${basicAuth === undefined ? '' : `	basic_auth {\n		import ${basicAuth}\n	}\n`}	@hidden {
 		path */.*
 		not path /.well-known/*
 	}

@@ -17,7 +17,15 @@ export interface MaddyConf {
  * /etc/maddy/maddy.conf for accounts that are addresses. Relay is refused on 25; submission needs a login, and its sender has to
  * be the login's own address or an alias of it. See maddy.conf(5) and https://maddy.email, version 0.9.
  */
-export const maddyConf = ({ hostname, primaryDomain, domains, certificate, catchAll, maxRecipients, ratePerHour }: MaddyConf): string => `# Written by provision.
+export const maddyConf = ({
+  hostname,
+  primaryDomain,
+  domains,
+  certificate,
+  catchAll,
+  maxRecipients,
+  ratePerHour,
+}: MaddyConf): string => `# Written by provision.
 $(hostname) = ${hostname}
 $(primary_domain) = ${primaryDomain}
 $(local_domains) = ${domains.join(' ')}

@@ -2,7 +2,13 @@ import { type Sh, sh } from '../../../../src/sh.ts'
 
 /** What the renewal script is made of. */
 export interface Renewal {
-  readonly certificates: readonly { readonly name: string; readonly names: readonly string[]; readonly group: string; readonly unit: string; readonly port: number }[]
+  readonly certificates: readonly {
+    readonly name: string
+    readonly names: readonly string[]
+    readonly group: string
+    readonly unit: string
+    readonly port: number
+  }[]
   /** The ACME directory, as acme.sh's --server takes it. */
   readonly directory: string
   /** A PEM bundle on the host, for a CA of one's own. */
@@ -22,14 +28,24 @@ export const acmePlaces = { program: '/usr/local/share/acme.sh', state: '/var/li
  * changed, and then puts the pair in place with one rename. It may be killed anywhere: what is served is always one pair.
  */
 export const renewal = ({ certificates, directory, caBundle, email, api, wait }: Renewal): string => `#!/bin/sh
-${body(certificates, [
-  ...['--home', acmePlaces.program, '--config-home', acmePlaces.state, '--server', directory],
-  ...(caBundle === undefined ? [] : ['--ca-bundle', caBundle]),
-  ...(email === undefined ? [] : ['--accountemail', email]),
-], ['--dns', api, ...(wait === undefined ? [] : ['--dnssleep', String(wait)])]).text}
+${
+  body(
+    certificates,
+    [
+      ...['--home', acmePlaces.program, '--config-home', acmePlaces.state, '--server', directory],
+      ...(caBundle === undefined ? [] : ['--ca-bundle', caBundle]),
+      ...(email === undefined ? [] : ['--accountemail', email]),
+    ],
+    ['--dns', api, ...(wait === undefined ? [] : ['--dnssleep', String(wait)])],
+  ).text
+}
 `
 
-const body = (certificates: Renewal['certificates'], common: readonly string[], dns: readonly string[]): Sh => sh`# Written by provision.
+const body = (
+  certificates: Renewal['certificates'],
+  common: readonly string[],
+  dns: readonly string[],
+): Sh => sh`# Written by provision.
 set -u
 umask 077
 failed=0

@@ -1,0 +1,31 @@
+import type { Server } from '../src/inventory.ts'
+import type { ArtifactOrigin } from '../src/kinds/artifact.ts'
+import type { Playbook } from '../src/step.ts'
+import { access } from './access.ts'
+import { base } from './base.ts'
+import { caddy } from './caddy.ts'
+import { certificates } from './certificates.ts'
+import { fail2ban } from './fail2ban.ts'
+import { firewall } from './firewall.ts'
+import { maddy } from './maddy.ts'
+
+/** What playbooks need besides the inventory. */
+export interface Context {
+  /** Whether what is on the host and not declared goes. */
+  readonly prune: boolean
+  /** What identifies the pinned programs. */
+  readonly origins: Readonly<Record<keyof Server['artifacts'], ArtifactOrigin>>
+  /** The PEM text of a CA of one's own. */
+  readonly caBundle: string | undefined
+}
+
+/** The order of an install: the table of contents of a server. */
+export const server = (s: Server, { prune, origins, caBundle }: Context): readonly Playbook[] => [
+  base(s),
+  access({ ...s, stampKey: s.stamp_key, prune }),
+  firewall(s),
+  fail2ban(s),
+  certificates({ ...s, origin: origins['acme.sh'], caBundle }),
+  maddy({ ...s, origin: origins.maddy, stampKey: s.stamp_key }),
+  caddy({ ...s, origin: origins.caddy, stampKey: s.stamp_key, caBundle }),
+]

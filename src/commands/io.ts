@@ -1,0 +1,30 @@
+import type { Ask } from '../ssh/options.ts'
+import { jsonReport, type Report, textReport } from '../ui/report.ts'
+
+/** How a command talks: its report, its questions, and whether a person is there to answer. */
+export interface Io {
+  readonly report: Report
+  readonly ask: Ask | undefined
+  readonly json: boolean
+  /** A terminal whose lines may be drawn again. */
+  readonly terminal: boolean
+}
+
+/** The process's own streams. Questions need a terminal on both sides; colour and cursor movement one on stdout. */
+export function processIo({ json }: { readonly json: boolean }): Io {
+  const out = (line: string) => void process.stdout.write(`${line}\n`)
+  const err = (line: string) => void process.stderr.write(`${line}\n`)
+  const person = process.stdin.isTTY === true && process.stderr.isTTY === true
+  return {
+    report: json ? jsonReport({ out, err }) : textReport({ out, err }),
+    ask: person ? questions : undefined,
+    json,
+    terminal: !json && process.stdout.isTTY === true && process.env['TERM'] !== 'dumb',
+  }
+}
+
+/** Asked with inquirer, which is loaded only then. On stderr, so that stdout stays what a program reads. */
+const questions: Ask = {
+  password: async (message) => (await import('../ui/ask.ts')).askPassword(message),
+  confirm: async (message) => (await import('../ui/ask.ts')).askConfirm(message),
+}

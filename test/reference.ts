@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+import { server as playbooks } from '../playbooks/index.ts'
+import { Server } from '../src/inventory.ts'
+import type { ArtifactOrigin } from '../src/kinds/artifact.ts'
+import { Secret } from '../src/secret.ts'
+import type { Playbook } from '../src/step.ts'
+
+/** The reference server, as its inventory says, with every secret known. */
+export function referenceServer(change: (raw: Record<string, unknown>) => void = () => undefined): Server {
+  const raw = parse(readFileSync(new URL('../inventory/xoyize.xyz.yml', import.meta.url), 'utf8')) as Record<string, unknown>
+  change(raw)
+  return known(Server.parse(raw)) as Server
+}
+
+/** All its playbooks, with made-up origins. */
+export const referencePlaybooks = (server: Server): readonly Playbook[] =>
+  playbooks(server, {
+    prune: false,
+    origins: { maddy: origin('maddy'), caddy: origin('caddy'), 'acme.sh': origin('acme.sh') },
+    caBundle: 'PEM\n',
+  })
+
+const origin = (name: string): ArtifactOrigin => ({
+  version: '1',
+  origin: {
+    amd64: { text: `${name} 1 amd64`, sha256: () => 'a'.repeat(64) },
+    arm64: { text: `${name} 1 arm64`, sha256: () => 'b'.repeat(64) },
+  },
+})
+
+function known(value: unknown): unknown {
+  if (value instanceof Secret) return new Secret(value.name, () => `value of ${value.name}`)
+  if (Array.isArray(value)) return value.map(known)
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, known(one)]))
+  return value
+}

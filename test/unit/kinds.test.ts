@@ -1,0 +1,439 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { test } from 'node:test'
+import type { Change, Resource } from '../../src/kind.ts'
+import { artifact } from '../../src/kinds/artifact.ts'
+import { authorizedKeys } from '../../src/kinds/authorized-keys.ts'
+import { certificate } from '../../src/kinds/certificate.ts'
+import { directory } from '../../src/kinds/directory.ts'
+import { file } from '../../src/kinds/file.ts'
+import { hostname } from '../../src/kinds/hostname.ts'
+import { listening } from '../../src/kinds/listening.ts'
+import { locales } from '../../src/kinds/locales.ts'
+import { mailAccount } from '../../src/kinds/mail-account.ts'
+import { packages } from '../../src/kinds/packages.ts'
+import { password } from '../../src/kinds/password.ts'
+import { servedCertificate } from '../../src/kinds/served-certificate.ts'
+import { service } from '../../src/kinds/service.ts'
+import { sshdSettings } from '../../src/kinds/sshd-settings.ts'
+import { stampOf } from '../../src/kinds/stamp.ts'
+import { timeZone } from '../../src/kinds/time-zone.ts'
+import { ufwDefaults, ufwRules } from '../../src/kinds/ufw.ts'
+import { upgrade } from '../../src/kinds/upgrade.ts'
+import { user } from '../../src/kinds/user.ts'
+import { Secret } from '../../src/secret.ts'
+
+const digest = (text: string) => createHash('sha256').update(text).digest('hex')
+const secret = (name: string, value?: string) => new Secret(name, () => value)
+const [pw, key] = [secret('mail/a', 'correct horse'), secret('provision/stamp-key', 'k')]
+const ed = (n: number) => `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${String(n).repeat(43)}`
+
+/** What a probe printed → what differs, as `field from → to`. `unknown` where the probe said nothing about it. */
+const cases: readonly (readonly [string, Resource, string, readonly string[] | 'unknown'])[] = [
+  [
+    'file: no change when all is as declared',
+    file({ path: '/a', content: 'x' }),
+    `stat 644 root root /a\n${digest('x')}  /a\n`,
+    [],
+  ],
+  ['file: a missing one is created', file({ path: '/a', content: 'x' }), 'absent /a\n', ['type absent → file']],
+  ['file: a directory in its place is a difference', file({ path: '/a', content: 'x' }), 'other /a\n', ['type other → file']],
+  [
+    'file: mode and owner are corrected',
+    file({ path: '/a', content: 'x', mode: '0640', group: 'adm' }),
+    `stat 4755 www root /a\n${digest('x')}  /a\n`,
+    ['mode 4755 → 0640', 'owner www → root', 'group root → adm'],
+  ],
+  [
+    'file: a changed content is told by its digest',
+    file({ path: '/a', content: 'x' }),
+    `stat 644 root root /a\n${digest('y')}  /a\n`,
+    [`content ${digest('y').slice(0, 12)} → ${digest('x').slice(0, 12)}`],
+  ],
+  [
+    'file: not even the digest of a secret is told',
+    file({ path: '/a', content: pw, mode: '0600' }),
+    `stat 600 root root /a\n${digest('y')}  /a\n`,
+    ['content other → as declared'],
+  ],
+  [
+    'file: a secret that is yet to be made differs',
+    file({ path: '/a', content: secret('b'), mode: '0600' }),
+    `stat 600 root root /a\n${digest('y')}  /a\n`,
+    ['content other → as declared'],
+  ],
+  ['file: nothing said is unknown', file({ path: '/a', content: 'x' }), '', 'unknown'],
+
+  ['directory: as declared', directory({ path: '/d' }), 'stat 755 root root /d\n', []],
+  ['directory: missing', directory({ path: '/d' }), 'absent /d\n', ['type absent → directory']],
+  ['directory: a file in its place', directory({ path: '/d' }), 'other /d\n', ['type other → directory']],
+  [
+    'directory: mode and owner',
+    directory({ path: '/d', mode: '0750', owner: 'maddy' }),
+    'stat 755 root root /d\n',
+    ['mode 0755 → 0750', 'owner root → maddy'],
+  ],
+
+  [
+    'packages: installed and held ones are there, removed ones with their configuration are not',
+    packages({ name: 'p', installed: ['a', 'b', 'c', 'd'] }),
+    'a ii \nb hi \nc rc \nend\n',
+    ['c removed, configuration left → installed', 'd absent → installed'],
+  ],
+  [
+    'packages: half installed is not installed',
+    packages({ name: 'p', installed: ['a', 'b'] }),
+    'a iF \nb iU \nend\n',
+    ['a half installed (iF) → installed', 'b half installed (iU) → installed'],
+  ],
+  [
+    'packages: what must go is purged, its configuration too',
+    packages({ name: 'p', absent: ['a', 'b', 'c'] }),
+    'a ii \nb rc \nend\n',
+    ['a installed → absent', 'b removed, configuration left → absent'],
+  ],
+  ['packages: dpkg that did not answer is unknown', packages({ name: 'p', installed: ['a'] }), 'a ii \n', 'unknown'],
+
+  [
+    'service: running, enabled, fresh',
+    service({ unit: 'a.service', reads: ['/etc/a'] }),
+    unit('loaded', 'active', 'enabled') + 'fresh a.service\n',
+    [],
+  ],
+  [
+    'service: absent',
+    service({ unit: 'a.service' }),
+    unit('not-found', 'inactive', ''),
+    ['enabled absent → enabled', 'active inactive → active'],
+  ],
+  [
+    'service: stopped by hand',
+    service({ unit: 'a.service' }),
+    unit('loaded', 'inactive', 'enabled'),
+    ['active inactive → active'],
+  ],
+  [
+    'service: left in “reloading” by a bad reload',
+    service({ unit: 'a.service' }),
+    unit('loaded', 'reloading', 'enabled'),
+    ['active reloading → active'],
+  ],
+  ['service: disabled', service({ unit: 'a.service' }), unit('loaded', 'active', 'disabled'), ['enabled disabled → enabled']],
+  ['service: a static unit needs no enabling', service({ unit: 'a.service' }), unit('loaded', 'active', 'static'), []],
+  [
+    'service: what it reads has changed',
+    service({ unit: 'a.service', reads: ['/etc/a'] }),
+    unit('loaded', 'active', 'enabled') + 'stale a.service\n',
+    ['config stale → fresh'],
+  ],
+  [
+    'service: its unit file has changed',
+    service({ unit: 'a.service' }),
+    unit('loaded', 'active', 'enabled', 'yes'),
+    ['unit changed → loaded'],
+  ],
+  ['service: off and not installed', service({ unit: 'a.socket', state: 'off' }), unit('not-found', 'inactive', ''), []],
+  [
+    'service: off and on',
+    service({ unit: 'a.socket', state: 'off' }),
+    unit('loaded', 'active', 'enabled'),
+    ['enabled enabled → disabled', 'active active → inactive'],
+  ],
+  [
+    'service: masked',
+    service({ unit: 'a.service', state: 'masked' }),
+    unit('loaded', 'failed', 'enabled'),
+    ['enabled enabled → masked'],
+  ],
+  ['service: no answer of systemctl is unknown', service({ unit: 'a.service' }), '', 'unknown'],
+
+  [
+    'user: as declared',
+    user({ name: 'x', groups: ['sudo'] }),
+    'passwd x:x:1000:1000::/home/x:/bin/bash\ngroups x x sudo adm\n',
+    [],
+  ],
+  ['user: absent', user({ name: 'x' }), 'absent x\n', ['type absent → user']],
+  [
+    'user: shell, home, uid and a group',
+    user({ name: 'x', uid: 1000, groups: ['sudo'] }),
+    'passwd x:x:1001:1001::/srv:/bin/sh\ngroups x x\n',
+    ['shell /bin/sh → /bin/bash', 'home /srv → /home/x', 'uid 1001 → 1000', 'groups x → and sudo'],
+  ],
+  [
+    'user: a system account has no shell',
+    user({ name: 'm', system: true }),
+    'passwd m:x:999:999::/var/lib/m:/bin/sh\ngroups m m\n',
+    ['shell /bin/sh → /usr/sbin/nologin'],
+  ],
+
+  [
+    'authorized-keys: as declared, whatever the comment',
+    authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' }),
+    `user x 700:x 600:x\nkey x ${ed(1)} me\n`,
+    [],
+  ],
+  [
+    'authorized-keys: a missing key',
+    authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' }),
+    'user x  \n',
+    [`key absent → ${ed(1).slice(-12)}`, 'mode other → 0600 in a directory 0700, both its own'],
+  ],
+  [
+    'authorized-keys: another operator’s key stays',
+    authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' }),
+    `user x 700:x 600:x\nkey x ${ed(1)}\nkey x ${ed(2)}\n`,
+    [],
+  ],
+  [
+    'authorized-keys: and goes when asked',
+    authorizedKeys({ user: 'x', keys: [ed(1)], others: 'remove' }),
+    `user x 700:x 600:x\nkey x ${ed(1)}\nkey x ${ed(2)}\n`,
+    [`key ${ed(2).slice(-12)} → absent`],
+  ],
+  [
+    'authorized-keys: a file that others can write is corrected',
+    authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' }),
+    `user x 700:x 666:x\nkey x ${ed(1)}\n`,
+    ['mode other → 0600 in a directory 0700, both its own'],
+  ],
+  [
+    'authorized-keys: no user yet',
+    authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' }),
+    'absent x\n',
+    ['user absent → with 1 keys'],
+  ],
+
+  [
+    'hostname: now and at the next boot',
+    hostname({ name: 'a.b' }),
+    'running vmi1\nfile vmi1\n',
+    ['running vmi1 → a.b', 'file vmi1 → a.b'],
+  ],
+  [
+    'time-zone: link and file',
+    timeZone({ name: 'Europe/Paris' }),
+    'link /usr/share/zoneinfo/Etc/UTC\nfile Europe/Paris\n',
+    ['link Etc/UTC → Europe/Paris'],
+  ],
+  [
+    'locales: utf8 and UTF-8 are the same',
+    locales({ generated: ['en_US.UTF-8'], default: 'en_US.UTF-8' }),
+    'have C\nhave C.utf8\nhave POSIX\nhave en_US.utf8\ndefault en_US.UTF-8\n',
+    [],
+  ],
+  [
+    'locales: exactly these',
+    locales({ generated: ['en_US.UTF-8'], default: 'en_US.UTF-8' }),
+    'have C\nhave de_DE.utf8\ndefault \n',
+    ['generated de_de.utf8 → en_us.utf8', 'default none → en_US.UTF-8'],
+  ],
+
+  [
+    'ufw-rules: v4 and v6 both',
+    ufwRules({ name: 'in', rules: [{ port: 443, protocol: 'tcp' }], others: 'remove' }),
+    'enabled yes\n4 allow tcp 443 0.0.0.0/0 any 0.0.0.0/0 in\n',
+    ['443/tcp from anywhere absent → allowed'],
+  ],
+  [
+    'ufw-rules: from a network, on an interface',
+    ufwRules({ name: 'in', rules: [{ port: 2049, protocol: 'tcp', from: '10.0.0.0/8', on: 'nebula1' }], others: 'remove' }),
+    'enabled yes\n4 allow tcp 2049 0.0.0.0/0 any 10.0.0.0/8 in_nebula1\n',
+    [],
+  ],
+  [
+    'ufw-rules: one that is not declared is drift',
+    ufwRules({ name: 'in', rules: [], others: 'remove' }),
+    'enabled yes\n4 allow tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in\n',
+    ['allow tcp 8080 0.0.0.0/0 any 0.0.0.0/0 in v4 → absent'],
+  ],
+  [
+    'ufw-rules: not installed',
+    ufwRules({ name: 'in', rules: [{ port: 25, protocol: 'tcp' }], others: 'remove' }),
+    'absent\n',
+    ['25/tcp from anywhere absent → allowed'],
+  ],
+  [
+    'ufw-rules: only where it is on',
+    ufwRules({ name: 'in', rules: [{ port: 25, protocol: 'tcp' }], others: 'keep', onlyWhenActive: true }),
+    'enabled no\n',
+    [],
+  ],
+  ['ufw-rules: no answer is unknown', ufwRules({ name: 'in', rules: [], others: 'remove' }), '', 'unknown'],
+  [
+    'ufw-defaults: on, in the kernel, alone',
+    ufwDefaults({ incoming: 'deny', outgoing: 'allow' }),
+    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nkernel yes\nkernel6 yes\nend\n',
+    [],
+  ],
+  [
+    'ufw-defaults: flushed by hand',
+    ufwDefaults({ incoming: 'deny', outgoing: 'allow' }),
+    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nend\n',
+    ['active not in the kernel → yes'],
+  ],
+  [
+    'ufw-defaults: another firewall',
+    ufwDefaults({ incoming: 'deny', outgoing: 'allow' }),
+    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nkernel yes\nkernel6 yes\nother nftables.service\nend\n',
+    ['others nftables.service → none'],
+  ],
+
+  [
+    'listening: loopback, DHCP and short-lived UDP ports are nobody’s business',
+    listening({ declared: ['22/tcp'] }),
+    'tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\ntcp LISTEN 0 1 127.0.0.1:3306 0.0.0.0:* users:(("mariadbd",pid=1,fd=3))\ntcp LISTEN 0 1 [::1]:25 [::]:* users:(("x",pid=1,fd=3))\nudp UNCONN 0 0 0.0.0.0%eth0:68 0.0.0.0:* users:(("dhclient",pid=1,fd=3))\nudp UNCONN 0 0 0.0.0.0:40123 0.0.0.0:* users:(("maddy",pid=1,fd=3))\nrange 32768\t60999\n',
+    [],
+  ],
+  [
+    'listening: what is not declared is named with its program',
+    listening({ declared: [] }),
+    'tcp LISTEN 0 1 *:3306 *:* users:(("mariadbd",pid=1,fd=3))\nudp UNCONN 0 0 [::]:5355 [::]:* users:(("systemd-resolve",pid=1,fd=3))\nrange 32768\t60999\n',
+    ['3306/tcp listened on by mariadbd → nothing', '5355/udp listened on by systemd-resolve → nothing'],
+  ],
+
+  ['upgrade: once', upgrade({ name: 'first' }), 'pending first\n', ['packages as delivered → up to date']],
+  ['upgrade: done', upgrade({ name: 'first' }), 'done first\n', []],
+
+  [
+    'password: proved by its stamp',
+    password({ user: 'root', password: pw, stampKey: key }),
+    `row root r\nstamp root ${stampOf(pw, key)} r\n`,
+    [],
+  ],
+  [
+    'password: changed on the host',
+    password({ user: 'root', password: pw, stampKey: key }),
+    `row root other\nstamp root ${stampOf(pw, key)} r\n`,
+    ['password other → as declared'],
+  ],
+  [
+    'password: changed in the secrets',
+    password({ user: 'root', password: secret('n', 'new'), stampKey: key }),
+    `row root r\nstamp root ${stampOf(pw, key)} r\n`,
+    ['password other → as declared'],
+  ],
+
+  [
+    'mail-account: proved by its stamp',
+    mailAccount({ address: 'a@b.c', password: pw, stampKey: key }),
+    `credentials a@b.c r\nmailbox a@b.c\nstamp a@b.c ${stampOf(pw, key)} r\nend\n`,
+    [],
+  ],
+  [
+    'mail-account: absent',
+    mailAccount({ address: 'a@b.c', password: pw, stampKey: key }),
+    'end\n',
+    ['mailbox absent → mailbox', 'credentials absent → credentials'],
+  ],
+  [
+    'mail-account: a password that was changed on the host',
+    mailAccount({ address: 'a@b.c', password: pw, stampKey: key }),
+    `credentials a@b.c s\nmailbox a@b.c\nstamp a@b.c ${stampOf(pw, key)} r\nend\n`,
+    ['password other → as declared'],
+  ],
+  [
+    'mail-account: a database that cannot be read is unknown',
+    mailAccount({ address: 'a@b.c', password: pw, stampKey: key }),
+    '',
+    'unknown',
+  ],
+
+  ['certificate: valid, matching, readable', cert(), life(80), []],
+  ['certificate: under a quarter of its life', cert(), life(20), ['life left 22 % → over a third']],
+  ['certificate: ended', cert(), life(-1), ['life left none → over a third']],
+  ['certificate: absent', cert(), 'absent mx\n', ['type absent → certificate']],
+  [
+    'certificate: another name, another key, world readable',
+    cert(),
+    life(80, 'differ', 'old.b.c', '755:root:root 644:root:root'),
+    [
+      'names old.b.c → mx.b.c',
+      'key of another certificate → its own',
+      'mode 755:root:root 644:root:root → 750:root:maddy 640:root:maddy',
+    ],
+  ],
+
+  ['served-certificate: on all ports', served(), 'mail 25 same\nmail 465 same\n', []],
+  ['served-certificate: an old one, and nobody', served(), 'mail 25 another\n', ['25/tcp another → same', '465/tcp none → same']],
+
+  ['sshd-settings: as declared', sshdSettings({ port: 55148 }), sshdSays('55148', '55148', 'no'), []],
+  [
+    'sshd-settings: a Port 22 elsewhere keeps 22 open',
+    sshdSettings({ port: 55148 }),
+    sshdSays('22\nport 55148', '22\nlistening 55148', 'no'),
+    ['ports 22 55148 → 55148', 'listening 22 55148 → 55148'],
+  ],
+  [
+    'sshd-settings: cloud-init’s drop-in won',
+    sshdSettings({ port: 55148 }),
+    sshdSays('55148', '55148', 'yes'),
+    ['passwordauthentication yes → no'],
+  ],
+
+  ['artifact: as sent', pinned(), 'maddy\tamd64\tas sent\tmaddy 0.9.5 amd64\n', []],
+  [
+    'artifact: another version',
+    pinned(),
+    'maddy\tarm64\tas sent\tmaddy 0.9.4 arm64\n',
+    ['origin maddy 0.9.4 arm64 → maddy 0.9.5 arm64'],
+  ],
+  ['artifact: changed on the host', pinned(), 'maddy\tamd64\tchanged\tmaddy 0.9.5 amd64\n', ['content changed → as sent']],
+  ['artifact: absent', pinned(), 'maddy\tamd64\tabsent\t\n', ['origin absent → maddy 0.9.5 amd64']],
+]
+
+for (const [title, { kind, desired }, printed, expected] of cases) {
+  test(title, () => {
+    const state = kind.parse(printed, [desired]).get(kind.key(desired))
+    if (expected === 'unknown') return assert.equal(state, undefined)
+    assert.notEqual(state, undefined, 'the state is unknown')
+    assert.deepEqual(kind.diff(desired, state).map(words), expected)
+  })
+}
+
+test('authorized-keys: an undeclared key is told, as a note', () => {
+  const { kind, desired } = authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' })
+  const state = kind.parse(`user x 700:x 600:x\nkey x ${ed(1)}\nkey x ${ed(2)} bob@home\n`, [desired]).get('x')
+  assert.deepEqual(kind.notes?.(desired, state), [`undeclared key ${ed(2).slice(-12)} (bob@home): --prune removes it`])
+})
+
+function words({ field, from, to }: Change): string {
+  return `${field} ${from} → ${to}`
+}
+
+function unit(load: string, active: string, enabled: string, reload = 'no'): string {
+  return `show Id=a.service\nshow LoadState=${load}\nshow ActiveState=${active}\nshow UnitFileState=${enabled}\nshow NeedDaemonReload=${reload}\n`
+}
+
+function cert(): Resource {
+  return certificate({ name: 'mx', live: '/l', names: ['mx.b.c'], group: 'maddy', unit: 'r.service' })
+}
+
+function life(daysLeft: number, pair = 'match', names = 'mx.b.c', mode = '750:root:maddy 640:root:maddy'): string {
+  const at = (days: number) =>
+    new Date(Date.now() + days * 86_400_000 + 60_000).toISOString().replace(/\.\d+/, '').replace('T', ' ')
+  return `certificate mx ${pair} ${mode} \nnames mx ${names} \nlife mx notBefore=${at(daysLeft - 90)} notAfter=${at(daysLeft)} \n`
+}
+
+function served(): Resource {
+  return servedCertificate({
+    name: 'mail',
+    file: '/f',
+    ports: [{ port: 25, starttls: 'smtp' }, { port: 465 }],
+    unit: 'maddy.service',
+  })
+}
+
+function sshdSays(ports: string, listens: string, passwords: string): string {
+  return `port ${ports}\npasswordauthentication ${passwords}\nkbdinteractiveauthentication no\npermitrootlogin no\nauthorizedkeysfile .ssh/authorized_keys\nlistening ${listens}\nend\n`
+}
+
+function pinned(): Resource {
+  const origin = (architecture: string) => ({ text: `maddy 0.9.5 ${architecture}`, sha256: () => undefined })
+  return artifact({
+    name: 'maddy',
+    version: '0.9.5',
+    path: '/usr/local/bin/maddy',
+    origin: { amd64: origin('amd64'), arm64: origin('arm64') },
+  })
+}
