@@ -88,20 +88,20 @@ export async function act(shell: Shell, step: Step, drift: readonly Drift[], lis
   const nonce = randomBytes(8).toString('hex')
   const script = corrections(drift, nonce)
   let current: Drift | undefined
-  let said: string[] = []
+  let said: readonly string[] = []
   const output = await shell.work(script, (line) => {
     const [mark, number] = line.split(' ')
-    if (mark !== nonce) listener.output?.(redact(line, script))
-    else listener.correcting?.(drift[Number(number)]!)
+    if (mark === nonce) {
+      ;[current, said] = [drift[Number(number)], []]
+      if (current !== undefined) listener.correcting?.(current)
+    } else if (line.trim() !== '') {
+      said = [...said.slice(-7), line]
+      listener.output?.(redact(line, script))
+    }
   })
-  for (const line of output.stdout.split('\n')) {
-    const [mark, number] = line.split(' ')
-    if (mark === nonce) [current, said] = [drift[Number(number)], []]
-    else if (line.trim() !== '') said.push(line)
-  }
   if (output.code === 0) return
-  const why = redact([...said, output.stderr].join('\n').trim().split('\n').slice(-8).join('\n'), script)
-  const what = current === undefined ? 'its corrections' : `correcting ${current.resource.id}`
+  const why = redact([...said, output.stderr].join('\n').trim(), script)
+  const what = current === undefined ? 'its corrections' : `correcting ${(current as Drift).resource.id}`
   throw new ProvisionError(step.title, `${what} failed with exit code ${output.code}: ${why || 'the host said nothing'}`)
 }
 

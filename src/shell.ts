@@ -13,7 +13,7 @@ export interface Shell {
   run(script: Sh): Promise<Output>
   /**
    * Runs a script that changes things, under the host's work lock. It outlives its connection: an apt that has begun goes on.
-   * `onLine` sees what it prints, line by line, while it runs; all of it (bounded) is in the output's stdout.
+   * `onLine` sees all that it prints, line by line, while it runs; the end of it is in the output's stdout.
    */
   work(script: Sh, onLine?: (line: string) => void): Promise<Output>
   /** Sends a file of this machine to /var/lib/provision/artifacts/SHA256, checked there. A script cannot carry 60 MB, nor a NUL. */

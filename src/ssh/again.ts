@@ -10,18 +10,20 @@ import { HostKeyError } from './trust.ts'
 const pauseMs = 500
 
 /**
- * A new TCP login as the admin, on the inventory's port, with a declared key; the host key must be the one of the login before, and sudo
+ * A new TCP login as the admin, on the inventory's port or the one in use, with a declared key; the host key must be the one of the login before, and sudo
  * must not ask. A port that does not answer yet is tried until the limit; a refusal is final, since each one counts for fail2ban.
  * Throws ConnectionError, or HostKeyError.
  */
 export async function newLogin(
   { address, admin, sshPort }: LoginOptions,
-  { reach, asAdmin }: Climbed,
+  { reach, link: { port: current }, asAdmin }: Climbed,
   limitMs: number,
+  at: 'declared port' | 'current port',
 ): Promise<Link> {
   const limit = AbortSignal.timeout(limitMs)
-  const way = await asAdmin()
-  const who = `${admin}@${address}:${sshPort}`
+  const port = at === 'declared port' ? sshPort : current
+  const way = { ...(await asAdmin()), port }
+  const who = `${admin}@${address}:${port}`
   if (way.credentials.length === 0) throw new ConnectionError(address, `no declared key to log in with as ${who} is here`)
   let last = 'no answer'
   while (!limit.aborted) {

@@ -71,8 +71,8 @@ export function connectionOver(
     put: (path, sha256) => put(root, address, path, sha256),
     lock: locked,
 
-    async again(limitMs) {
-      const link = await newLogin(options, climbed, limitMs)
+    async again(limitMs, at) {
+      const link = await newLogin(options, { ...climbed, link: root.link() }, limitMs, at)
       shared.execs++
       const lock = held
       given = lock?.link

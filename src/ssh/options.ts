@@ -50,10 +50,11 @@ export interface Connection extends Shell {
    */
   lock(who: string): Promise<void>
   /**
-   * A new TCP login at the inventory's port, as the admin, with a declared key, showing the same host key, and allowed `sudo -n`:
-   * what a guarded step confirms with. It takes the run lock over. Throws ConnectionError when there is none within the limit.
+   * A new TCP login at the inventory's port (or, before sshd has moved there, at the one in use), as the admin, with a declared key,
+   * showing the same host key, and allowed `sudo -n`: what a guarded step confirms with. It takes the run lock over. Throws
+   * ConnectionError when there is none within the limit.
    */
-  again(limitMs: number): Promise<Connection>
+  again(limitMs: number, at: 'declared port' | 'current port'): Promise<Connection>
   /** Gives the lock back and ends the connection. */
   close(): Promise<void>
 }

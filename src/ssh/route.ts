@@ -19,11 +19,13 @@ export function direct(host: string): Route {
         reject(new ConnectionError(host, why))
       }
       const limit = setTimeout(() => fail(`no answer within ${connectLimitMs / 1000} s`), connectLimitMs)
-      signal.addEventListener('abort', () => fail('given up, another way was faster'), { once: true })
+      const giveUp = () => fail('given up, another way was faster')
+      signal.addEventListener('abort', giveUp, { once: true })
       socket.once('error', (error: NodeJS.ErrnoException) => fail(explain(error)))
       socket.once('close', () => clearTimeout(limit))
       socket.once('connect', () => {
         clearTimeout(limit)
+        signal.removeEventListener('abort', giveUp)
         socket.removeAllListeners('error')
         // Until ssh2 listens: a reset in between must not end the process.
         socket.on('error', () => undefined)
