@@ -1,2 +1,3 @@
 export { type AliasLine, aliasLines } from './inventory/derived.ts'
+export { bind, type Inventory, inventoryFolder, listInventories, loadInventory } from './inventory/load.ts'
 export { type Domain, Server, type Site } from './inventory/server.ts'

@@ -3,6 +3,17 @@ import { inspect } from 'node:util'
 /** What stands in every text that a person or a log may see, where a secret was. */
 export const hidden = '(secret)'
 
+/** How a secret is made up when the store has no value for it: to be typed by people, or 256 bits for programs. */
+export type MadeAs = 'password' | 'key'
+
+/** What else is known of a secret. */
+export interface SecretFacts {
+  /** How it may be made up. Left out for what somebody else has given out, such as the key of an API. */
+  readonly madeAs?: MadeAs | undefined
+  /** The secrets of the store that it is made of, when it is not one of them itself. */
+  readonly members?: readonly Secret[]
+}
+
 /**
  * A value that reaches the host and nobody else. It prints as `(secret)` wherever it is printed by accident:
  * in a template, in JSON, in the inspector. Only `reveal` gives it.
@@ -10,11 +21,21 @@ export const hidden = '(secret)'
 export class Secret {
   /** What it is, as in the secrets store: `mail/xoyi@xoyize.xyz`. Safe to show. */
   readonly name: string
+  /** How it may be made up; undefined when only somebody else can give it. */
+  readonly madeAs: MadeAs | undefined
   readonly #read: () => string | undefined
+  readonly #members: readonly Secret[] | undefined
 
-  constructor(name: string, read: () => string | undefined) {
+  constructor(name: string, read: () => string | undefined, { madeAs, members }: SecretFacts = {}) {
     this.name = name
+    this.madeAs = madeAs
     this.#read = read
+    this.#members = members
+  }
+
+  /** The secrets of the store that it is made of: itself, or those in a text. */
+  get members(): readonly Secret[] {
+    return this.#members ?? [this]
   }
 
   /** False while the store has no value for it: `--check` makes up none. */
@@ -27,6 +48,11 @@ export class Secret {
     const value = this.#read()
     if (value === undefined) throw new Error(`the secret ${this.name} has no value yet`)
     return value
+  }
+
+  /** The same secret written in another way: escaped, encoded. */
+  map(change: (value: string) => string): Secret {
+    return new Secret(this.name, () => (this.known ? change(this.reveal()) : undefined), { members: this.members })
   }
 
   toString(): string {
@@ -44,8 +70,29 @@ export class Secret {
 
 /** A text with secrets in it, which is a secret as a whole: `secretText\`password ${password}\n\``. */
 export function secretText(parts: TemplateStringsArray, ...values: readonly (string | number | Secret)[]): Secret {
-  const known = () => values.every((value) => !(value instanceof Secret) || value.known)
+  const secrets = values.filter((value) => value instanceof Secret)
   const join = () => String.raw({ raw: parts }, ...values.map((value) => (value instanceof Secret ? value.reveal() : value)))
-  const names = values.flatMap((value) => (value instanceof Secret ? [value.name] : []))
-  return new Secret(names.join(', '), () => (known() ? join() : undefined))
+  return new Secret(
+    secrets.map(({ name }) => name).join(', '),
+    () => (secrets.every(({ known }) => known) ? join() : undefined),
+    {
+      members: secrets.flatMap(({ members }) => members),
+    },
+  )
+}
+
+/** The secrets of the store in a value, however deep: in lists, objects and maps. Each name once. */
+export function secretsIn(value: unknown): readonly Secret[] {
+  const found = new Map<string, Secret>()
+  const seen = new Set<object>()
+  const walk = (part: unknown): void => {
+    if (typeof part !== 'object' || part === null || seen.has(part)) return
+    seen.add(part)
+    if (part instanceof Secret) {
+      for (const secret of part.members) if (found.get(secret.name)?.madeAs === undefined) found.set(secret.name, secret)
+    } else if (part instanceof Map || part instanceof Set) for (const one of part) walk(one)
+    else for (const one of Object.values(part)) walk(one)
+  }
+  walk(value)
+  return [...found.values()]
 }

@@ -1,5 +1,7 @@
 import * as z from 'zod'
-import { Address4, Address6, AddressHere, HostName, SecretField, unbound } from './fields.ts'
+import { AddressHere, HostName, Target } from './fields.ts'
+import { Address4, Address6 } from './networks.ts'
+import { secretField, unbound } from './secret-field.ts'
 
 /** The mail server as a whole. */
 export const Mail = z.strictObject({
@@ -38,7 +40,9 @@ export const Account = z.strictObject({
     example: 'xoyi',
     description: 'what stands before the @, or the whole address',
   }),
-  password: SecretField.optional().meta({ description: 'made up when it is missing; !secret mail/ADDRESS when left out' }),
+  password: secretField('password')
+    .optional()
+    .meta({ description: 'made up when it is missing; !secret mail/ADDRESS when left out' }),
 })
 
 /** An address that stands for others. */
@@ -49,7 +53,7 @@ export const Alias = z.strictObject({
     description: 'what stands before the @, or the whole address',
   }),
   to: z
-    .union([z.array(AddressHere).min(1), AddressHere.transform((one) => [one])], {
+    .union([z.array(Target).min(1), Target.transform((one) => [one])], {
       error: 'is neither an address nor a list of addresses, in lower case',
     })
     .meta({
@@ -101,9 +105,13 @@ export const DomainShape = z.strictObject({
     .strictObject({
       policy: policy
         .default('quarantine')
-        .meta({ ask: 'What shall others do with forged mail?', description: 'what others do with mail that fails' }),
+        .meta({
+          ask: 'What shall others do with forged mail?',
+          example: 'quarantine',
+          description: 'what others do with mail that fails',
+        }),
       subdomains: policy.optional().meta({ description: 'the same for what is below it; as the policy when left out' }),
-      reports: z.array(AddressHere).default(['postmaster']).meta({ description: 'who gets the reports; none when empty' }),
+      reports: z.array(Target).default(['postmaster']).meta({ description: 'who gets the reports; none when empty' }),
     })
     .prefault({})
     .meta({ description: '_dmarc' }),
@@ -140,7 +148,7 @@ export const Domain = DomainShape.transform(({ catch_all, ...domain }) => {
     ...domain,
     accounts: domain.accounts.map(({ address, password }) => ({
       address: whole(address),
-      password: password ?? unbound(`mail/${whole(address)}`),
+      password: password ?? unbound(`mail/${whole(address)}`, 'password'),
     })),
     aliases: domain.aliases.map(({ address, to }) => ({ address: whole(address), to: to.map(whole) })),
     ...(catch_all === undefined ? {} : { catch_all: whole(catch_all) }),

@@ -4,12 +4,15 @@ import { Artifacts } from './artifacts.ts'
 import { conflicts } from './conflicts.ts'
 import * as f from './fields.ts'
 import { Domain as DomainField, Mail } from './mail.ts'
+import * as n from './networks.ts'
+import { PublicKey } from './public-key.ts'
+import { secretField, unbound } from './secret-field.ts'
 import { Acme, Dns, Site as SiteField } from './web.ts'
 
 const Rule = z.strictObject({
-  port: f.Port.meta({ example: 4242, description: 'the port' }),
+  port: n.Port.meta({ example: 4242, description: 'the port' }),
   protocol: z.enum(['tcp', 'udp']).default('tcp').meta({ description: 'tcp or udp' }),
-  from: f.Network.optional().meta({
+  from: n.Network.optional().meta({
     example: '10.19.55.0/24',
     description: 'only from this network; from everywhere when left out',
   }),
@@ -28,12 +31,12 @@ export const ServerShape = z.strictObject({
     example: 'xoyize.xyz',
     description: 'the full public name; hostname -f answers it',
   }),
-  address: f.Address4.meta({
+  address: n.Address4.meta({
     ask: 'What is its IPv4 address?',
     example: '158.220.91.148',
     description: 'its public IPv4 address',
   }),
-  address6: f.Address6.optional().meta({
+  address6: n.Address6.optional().meta({
     ask: 'And its IPv6 address, if it has one?',
     example: '2a02:c204:2231:478::1',
     description: 'its public IPv6 address, from which mail leaves',
@@ -57,7 +60,7 @@ export const ServerShape = z.strictObject({
         .meta({ example: 1000, description: 'its number; the next free one when left out' }),
       keys: z
         .array(
-          z.union([z.literal('operator'), f.PublicKey], {
+          z.union([z.literal('operator'), PublicKey], {
             error: 'is neither “operator” nor a public SSH key: one line, as in id_ed25519.pub',
           }),
         )
@@ -68,7 +71,7 @@ export const ServerShape = z.strictObject({
     .meta({ description: 'the one user that logs in' }),
   ssh: z
     .strictObject({
-      port: f.Port.default(55148).meta({
+      port: n.Port.default(55148).meta({
         ask: 'On which port shall SSH listen?',
         example: 55148,
         description: 'where sshd listens, alone',
@@ -78,7 +81,9 @@ export const ServerShape = z.strictObject({
     .meta({ description: 'sshd: keys only' }),
   root: z
     .strictObject({
-      password: f.SecretField.default(() => f.unbound('root/password')).meta({ description: 'made up when it is missing' }),
+      password: secretField('password')
+        .default(() => unbound('root/password', 'password'))
+        .meta({ description: 'made up when it is missing' }),
     })
     .prefault({})
     .meta({ description: 'root: good for the provider’s console only' }),
@@ -131,7 +136,7 @@ export const ServerShape = z.strictObject({
     .strictObject({
       allow: z.array(Rule).default([]).meta({ description: 'what is let in besides SSH, mail and web' }),
       listen: z
-        .array(z.templateLiteral([f.Port, z.enum(['/tcp', '/udp'])]))
+        .array(z.templateLiteral([n.Port, z.enum(['/tcp', '/udp'])]))
         .default([])
         .meta({ description: 'what may listen on a public address without being let in' }),
     })
@@ -139,7 +144,7 @@ export const ServerShape = z.strictObject({
     .meta({ description: 'what may be reached from outside' }),
   fail2ban: z
     .strictObject({
-      ignore: z.array(f.Network).default([]).meta({ description: 'networks that are never banned: where you log in from' }),
+      ignore: z.array(n.Network).default([]).meta({ description: 'networks that are never banned: where you log in from' }),
       auth_ban: f.Duration.default('96h').meta({ description: 'how long who fails to log in to mail is kept out' }),
       dictionary_ban: f.Duration.default('72h').meta({ description: 'how long who guesses addresses is kept out' }),
     })
@@ -151,9 +156,11 @@ export const ServerShape = z.strictObject({
   domains: z.array(DomainField).min(1).meta({ description: 'the mail domains' }),
   sites: z.array(SiteField).default([]).meta({ description: 'the web sites of this host' }),
   artifacts: Artifacts.prefault({}).meta({ description: 'programs that Debian does not package, pinned' }),
-  stamp_key: f.SecretField.default(() => f.unbound('provision/stamp-key')).meta({
-    description: 'what passwords are recognised with, without being tried; made up when it is missing',
-  }),
+  stamp_key: secretField('key')
+    .default(() => unbound('provision/stamp-key', 'key'))
+    .meta({
+      description: 'what passwords are recognised with, without being tried; made up when it is missing',
+    }),
 })
 
 /** The schema of an inventory file: strict, with the reference server's defaults. What it gives is valid input for it again. */

@@ -1,5 +1,7 @@
 import * as z from 'zod'
-import { AbsolutePath, Address4, Address6, HostName, Line, MailAddress, Port, SecretField, Url, unbound } from './fields.ts'
+import { AbsolutePath, HostName, Line, MailAddress, Url } from './fields.ts'
+import { Address4, Address6, Port } from './networks.ts'
+import { secretField, unbound } from './secret-field.ts'
 
 const authorities = {
   letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
@@ -34,7 +36,7 @@ export const Acme = z
   .prefault({})
   .meta({ description: 'who issues certificates' })
 
-const reference = (name: string) => SecretField.default(() => unbound(name))
+const reference = (name: string) => secretField().default(() => unbound(name))
 
 const common = {
   resolver: z
@@ -116,7 +118,9 @@ export const SiteShape = z.strictObject({
         .string()
         .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'is no user name')
         .meta({ ask: 'Who may see it?', example: 'xouser', description: 'the user' }),
-      password: SecretField.optional().meta({ description: 'made up when it is missing; !secret web/NAME when left out' }),
+      password: secretField('password')
+        .optional()
+        .meta({ description: 'made up when it is missing; !secret web/NAME when left out' }),
     })
     .optional()
     .meta({ description: 'a password for the whole site' }),
@@ -129,5 +133,5 @@ export const Site = SiteShape.transform(({ root, basic_auth, ...site }) => ({
   root: root ?? (`/var/caddy/www/${site.domain}` as const),
   ...(basic_auth === undefined
     ? {}
-    : { basic_auth: { ...basic_auth, password: basic_auth.password ?? unbound(`web/${site.domain}`) } }),
+    : { basic_auth: { ...basic_auth, password: basic_auth.password ?? unbound(`web/${site.domain}`, 'password') } }),
 }))

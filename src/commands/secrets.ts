@@ -1,0 +1,134 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { access, constants, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text as readAll } from 'node:stream/consumers'
+import { ProvisionError } from '../errors.ts'
+import { secretName } from '../inventory/secret-field.ts'
+import type { Inventory } from '../inventory.ts'
+import { secretsIn } from '../secret.ts'
+import { formatSecrets, parseSecrets } from '../secrets/content.ts'
+
+/** How the command talks with the operator. */
+export interface SecretsIo {
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean }
+  /** What was asked for: stdout. */
+  out(line: string): void
+  /** What goes with it: stderr. */
+  say(line: string): void
+  /** Asks without showing what is typed. */
+  hidden(question: string): Promise<string>
+}
+
+type Held = Pick<Inventory, 'server' | 'store' | 'name'>
+
+/** Every secret that the inventory refers to or the store holds, and how it stands with it. No value is shown. */
+export async function listSecrets({ server, store }: Held, { out }: Pick<SecretsIo, 'out'>): Promise<void> {
+  await store.open()
+  const wanted = new Map(secretsIn(server).map((secret) => [secret.name, secret]))
+  const names = [...new Set([...wanted.keys(), ...store.names()])].toSorted()
+  const width = Math.max(...names.map(({ length }) => length), 0)
+  const state = (name: string): string => {
+    if (store.value(name) !== undefined) return wanted.has(name) ? 'there' : 'there, and nothing refers to it'
+    return wanted.get(name)?.madeAs === undefined ? 'missing: set it' : 'missing: made up when it is needed'
+  }
+  for (const name of names) out(`${name.padEnd(width)}  ${state(name)}`)
+}
+
+/** Prints one value. Throws ProvisionError when there is none. */
+export async function showSecret({ store, name: host }: Held, name: string, { out }: Pick<SecretsIo, 'out'>): Promise<void> {
+  await store.open()
+  const value = store.value(name)
+  if (value === undefined)
+    throw new ProvisionError(
+      store.file,
+      `there is no ${name} in it; there is: ${store.names().join(', ') || 'nothing'}`,
+      `provision secrets set ${name} --host ${host}`,
+    )
+  out(value)
+}
+
+/** Stores one value, typed twice on a terminal, else read from stdin without its last newline. Throws ProvisionError for none. */
+export async function setSecret({ server, store }: Held, name: string, io: SecretsIo): Promise<void> {
+  if (!secretName.test(name))
+    throw new ProvisionError(name, 'is no name of a secret', 'letters, digits and @ . _ + / -, such as mail/someone@example.org')
+  if (!secretsIn(server).some((secret) => secret.name === name)) io.say(`nothing in the inventory refers to ${name} so far`)
+  const value = io.stdin.isTTY === true ? await typedTwice(name, io) : (await readAll(io.stdin)).replace(/\r?\n$/, '')
+  if (value === '') throw new ProvisionError(name, 'an empty value is no secret: nothing was stored')
+  if (value.includes('\0')) throw new ProvisionError(name, 'a value with a NUL cannot be kept: nothing was stored')
+  await store.update((values) => new Map([...values, [name, value]]), io.say)
+  io.say(`stored ${name} in ${store.file}`)
+}
+
+/**
+ * Opens all secrets, or only one, in $VISUAL or $EDITOR, in a file that is 0600, in memory where there is /dev/shm, and is wiped
+ * afterwards. Throws ProvisionError when the editor fails or what it leaves cannot be stored; then nothing has changed.
+ */
+export async function editSecrets({ store }: Held, name: string | undefined, io: Pick<SecretsIo, 'say'>): Promise<void> {
+  await store.open()
+  const before = new Map(store.names().map((one) => [one, store.value(one)!]))
+  const text = name === undefined ? formatSecrets(before) : `${before.get(name) ?? ''}\n`
+  const edited = await inEditor(name === undefined ? 'secrets.yml' : 'secret', text)
+  if (edited === text) return io.say('nothing has changed')
+  const after =
+    name === undefined
+      ? parseSecrets(store.file, edited)
+      : new Map([...before, ...parseSecrets(store.file, formatSecrets(new Map([[name, edited.replace(/\r?\n$/, '')]])))])
+  // Only what was edited is put in: somebody else may have added to the store meanwhile.
+  await store.update((fresh) => {
+    const kept = [...fresh].filter(([one]) => after.has(one) || !before.has(one))
+    return new Map([...kept, ...[...after].filter(([one, value]) => before.get(one) !== value)])
+  }, io.say)
+  const changed = [...after].filter(([one, value]) => before.get(one) !== value).map(([one]) => one)
+  const gone = [...before.keys()].filter((one) => !after.has(one))
+  io.say(
+    [
+      ...(changed.length > 0 ? [`stored ${changed.join(', ')}`] : []),
+      ...(gone.length > 0 ? [`removed ${gone.join(', ')}`] : []),
+    ].join('; '),
+  )
+}
+
+async function typedTwice(name: string, io: SecretsIo): Promise<string> {
+  const value = await io.hidden(`Value of ${name}`)
+  if ((await io.hidden('Once more')) !== value) throw new ProvisionError(name, 'the two values differ: nothing was stored')
+  return value
+}
+
+async function inEditor(file: string, text: string): Promise<string> {
+  const editor = process.env.VISUAL || process.env.EDITOR || 'vi'
+  const memory = await access('/dev/shm', constants.W_OK).then(
+    () => true,
+    () => false,
+  )
+  const dir = await mkdtemp(join(memory ? '/dev/shm' : tmpdir(), 'provision-'))
+  const path = join(dir, file)
+  // Ctrl-C belongs to the editor; and we must live to wipe what it leaves.
+  const ignore = (): void => undefined
+  for (const signal of signals) process.on(signal, ignore)
+  try {
+    await writeFile(path, text, { mode: 0o600, flag: 'wx' })
+    // $EDITOR may have arguments: it is for the shell to take apart.
+    const child = spawn('sh', ['-c', `${editor} "$1"`, 'sh', path], { stdio: 'inherit' })
+    const [code] = (await once(child, 'exit')) as [number | null]
+    if (code !== 0) throw new ProvisionError(editor, `the editor ended with exit code ${code}: nothing has changed`)
+    return await readFile(path, 'utf8')
+  } finally {
+    await wipe(path)
+    await rm(dir, { recursive: true, force: true })
+    for (const signal of signals) process.off(signal, ignore)
+  }
+}
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** Writes over what was there before it goes. What an editor copied elsewhere (backups, swap files) goes with the directory. */
+async function wipe(path: string): Promise<void> {
+  const handle = await open(path, 'r+').catch(() => undefined)
+  if (handle === undefined) return
+  const { size } = await handle.stat()
+  await handle.write(Buffer.alloc(size), 0, size, 0)
+  await handle.sync()
+  await handle.close()
+}

@@ -1,0 +1,45 @@
+import { isIPv4, isIPv6 } from 'node:net'
+import * as z from 'zod'
+
+/** An IPv4 address. */
+export const Address4 = z.ipv4('is no IPv4 address').refine(isIPv4, 'is no IPv4 address')
+
+/** An IPv6 address, kept in its shortest form, in which the host says it too. */
+export const Address6 = z.ipv6('is no IPv6 address').refine(isIPv6, 'is no IPv6 address').overwrite(shortest)
+
+/** A network in CIDR notation, or one address. */
+export const Network = z
+  .string()
+  .regex(/^[0-9a-fA-F:.]{2,45}(?:\/[0-9]{1,3})?$/, 'is no network: 192.0.2.0/24, 2001:db8::/32 or one address')
+  .refine(
+    (value) => network(value) !== undefined,
+    'is no network: 192.0.2.0/24 or 2001:db8::/32, with no bits set below the mask',
+  )
+  .overwrite((value) => network(value) ?? value)
+
+/** A TCP or UDP port. */
+export const Port = z.int().min(1).max(65535)
+
+function shortest(address: string): string {
+  return isIPv6(address) ? new URL(`http://[${address}]/`).hostname.slice(1, -1) : address
+}
+
+/** A network in its shortest form; nothing when it is none, or has bits set below the mask. */
+function network(value: string): string | undefined {
+  const [address = '', mask] = value.split('/')
+  const size = isIPv4(address) ? 32 : isIPv6(address) ? 128 : 0
+  const length = mask === undefined ? size : Number(mask)
+  if (size === 0 || length > size) return undefined
+  const below = (1n << BigInt(size - length)) - 1n
+  if ((bits(address) & below) !== 0n) return undefined
+  return mask === undefined ? shortest(address) : `${shortest(address)}/${length}`
+}
+
+function bits(address: string): bigint {
+  if (isIPv4(address)) return address.split('.').reduce((sum, byte) => (sum << 8n) + BigInt(byte), 0n)
+  const [left = '', right] = shortest(address).split('::')
+  const words = (part: string) => (part === '' ? [] : part.split(':'))
+  const [head, tail] = [words(left), words(right ?? '')]
+  const all = right === undefined ? head : [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail]
+  return all.reduce((sum, word) => (sum << 16n) + BigInt(`0x${word}`), 0n)
+}
