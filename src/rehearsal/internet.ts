@@ -1,0 +1,90 @@
+import { writeFileSync } from 'node:fs'
+import { request } from 'node:https'
+import { join } from 'node:path'
+import { sh } from '../sh.ts'
+import type { Image, Workshop } from './image.ts'
+import { bare } from './images.ts'
+import { until } from './local.ts'
+import type { Machine } from './machine.ts'
+import { makeMachine } from './make-machine.ts'
+import type { Network } from './network.ts'
+import type { Role, Service, World } from './service.ts'
+import { aptRelay, aptSocketDirectory } from './services/apt-relay.ts'
+import { bind } from './services/bind.ts'
+import { ca, certificates } from './services/ca.ts'
+import { acmePorts, pebble } from './services/pebble.ts'
+import { postfix } from './services/postfix.ts'
+
+/** The parts of the small internet, in the order in which they are prepared. One more is one more file. */
+const services: readonly Service[] = [ca, bind, pebble, postfix, aptRelay]
+
+/** The last number of the address of each role. */
+export const roleNumbers: Readonly<Record<Role, number>> = { dns: 2, acme: 3, peer: 4, apt: 5, ntfy: 6, borg: 7 }
+
+const image: Image = [
+  ...bare,
+  {
+    name: 'internet',
+    packages: services.flatMap(({ packages }) => packages),
+    script: sh`${services.flatMap((service) => (service.image === undefined ? [] : [service.image]))}`,
+  },
+]
+
+/** What the machine of the small internet is made from. */
+export interface InternetPlan {
+  readonly directory: string
+  readonly network: Network
+  readonly rootPassword: string
+  /** The directory with the socket of the apt cache. */
+  readonly aptCache: string
+}
+
+/** Makes the machine that is the small internet. */
+export function makeInternet(
+  workshop: Workshop,
+  { directory, network, rootPassword, aptCache }: InternetPlan,
+  world: World,
+): Promise<Machine> {
+  return makeMachine(directory, workshop, {
+    name: 'internet',
+    image,
+    network,
+    numbers: Object.values(roleNumbers),
+    hostname: 'internet',
+    resolver: world.addresses.dns.v4,
+    rootPassword,
+    binds: [`${aptCache}:${aptSocketDirectory}`],
+    files: Object.assign({}, ...services.map((service) => service.files(world))),
+    prepare: sh`${services.flatMap((service) => (service.prepare === undefined ? [] : [service.prepare(world)]))}`,
+  })
+}
+
+/** Boots it, and waits until every part of it answers. */
+export async function startInternet(machine: Machine, world: World): Promise<void> {
+  await machine.start()
+  for (const service of services) {
+    const wait = { where: 'internet', what: `${service.name} answering`, limit: 20_000, evidence: () => evidence(machine) }
+    await until(wait, async () => ((await machine.run(sh`set -e; ${service.ready(world)}`)).code === 0 ? true : undefined))
+  }
+}
+
+/** The CA of Pebble's own certificate and the root of what it issues, in one file: a Pebble that was restarted has a new root. */
+export async function writeBundle(machine: Machine, { addresses }: World, file: string): Promise<void> {
+  const endpoint = await machine.must(sh`cat ${join(certificates, 'ca.pem')}`)
+  const root = await fetchWith(endpoint, `https://${addresses.acme.v4}:${acmePorts.roots}/roots/0`)
+  writeFileSync(file, `${endpoint.trimEnd()}\n${root.trimEnd()}\n`)
+}
+
+const evidence = async (machine: Machine): Promise<string> =>
+  (await machine.run(sh`journalctl -b -n 20 --no-pager -p notice`)).stdout
+
+/** `fetch` takes no CA of one's own. */
+const fetchWith = (ca: string, url: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const asked = request(url, { ca, timeout: 10_000 }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('end', () => resolve(Buffer.concat(chunks).toString()))
+    })
+    asked.on('error', reject).end()
+  })

@@ -1,0 +1,28 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { aptPidFile } from './apt-daemon.ts'
+import { cutOff } from './container.ts'
+import { type Network, namespaceOf, removeNetwork } from './network.ts'
+import { unmountBelow } from './overlay.ts'
+import { endProcess } from './processes.ts'
+
+/** Ends and removes what there is of a rehearsal, whole or half made: processes, mounts, links, then its directory. */
+export async function clearAway(directory: string): Promise<void> {
+  if (!existsSync(directory)) return
+  const network = networkOf(directory)
+  const machines = join(directory, 'machines')
+  const names = existsSync(machines) ? readdirSync(machines) : []
+  if (network !== undefined)
+    await Promise.all(
+      names.map((name) => cutOff({ directory: join(machines, name), name: namespaceOf(network, name), binds: [] })),
+    )
+  await endProcess(aptPidFile(directory), { signal: 'SIGKILL' })
+  await unmountBelow(directory)
+  if (network !== undefined) await removeNetwork(network)
+  rmSync(directory, { recursive: true, force: true })
+}
+
+function networkOf(directory: string): Network | undefined {
+  const file = join(directory, 'network.json')
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Network) : undefined
+}

@@ -1,0 +1,153 @@
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ProvisionError } from '../errors.ts'
+import { type Sh, sh } from '../sh.ts'
+import type { Output } from '../shell.ts'
+import { bootContainer, type Container, cutOff, initOf, isUp, shutDown, waitFor } from './container.ts'
+import { local, until } from './local.ts'
+import type { Address } from './network.ts'
+
+/** A booted Debian 12 of a rehearsal. Its disk outlives stop and kill, until the rehearsal is stopped. */
+export interface Machine {
+  readonly name: string
+  readonly address: string
+  readonly address6: string
+  readonly rootPassword: string
+  /** Its disk, as it is seen from this machine while it runs. */
+  readonly root: string
+  /** Runs sh inside, as root, past sshd: for what a test or a peer does, not for provisioning. */
+  run(script: Sh): Promise<Output>
+  /** The same, where a failure is an error. Answers what it printed. */
+  must(script: Sh): Promise<string>
+  /** Boots it, until its systemd has started all that it wants to. */
+  start(): Promise<void>
+  /** A clean shutdown. */
+  stop(): Promise<void>
+  /** What pulling the plug does. */
+  kill(): Promise<void>
+  /** Boots it again, from inside, and waits for the new boot. */
+  reboot(): Promise<void>
+  running(): boolean
+  /** Keeps its disk under a label, in no time: it is shut down, and what it wrote becomes a layer. It boots again if it was up. */
+  snapshot(label: string): Promise<void>
+  /** Its disk as it was then, booted. What was written since is gone. */
+  restore(label: string): Promise<void>
+  /** SHA256:… of each of its ssh host keys. */
+  hostKeys(): Promise<readonly string[]>
+  /** What its console said, from its first boot on. */
+  console(): string
+}
+
+/** What is kept of a machine, in machine.json of its directory. */
+export interface MachineState {
+  readonly name: string
+  readonly container: string
+  readonly address: Address
+  readonly rootPassword: string
+  readonly binds: readonly string[]
+  /** The layers below what it writes, the topmost first. */
+  readonly layers: readonly string[]
+  readonly snapshots: Readonly<Record<string, readonly string[]>>
+}
+
+/** The machine that lives in a directory. */
+export function openMachine(directory: string): Machine {
+  const state = readState(directory)
+  const { name, address, rootPassword } = state
+  const container: Container = { directory, name: state.container, binds: state.binds }
+  const up = () => isUp(container)
+
+  const run = async (script: Sh): Promise<Output> => {
+    const init = initOf(container)
+    if (init === undefined) throw new ProvisionError(name, 'it does not run', 'start it first')
+    const environment = [
+      '-i',
+      'HOME=/root',
+      'LC_ALL=C.UTF-8',
+      'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    ]
+    const { exitCode, stdout, stderr } = await local({
+      input: script.text,
+    })`nsenter --all --target ${init} env ${environment} sh -s`
+    return { code: exitCode ?? 1, stdout, stderr }
+  }
+  const must = async (script: Sh): Promise<string> => {
+    const { code, stdout, stderr } = await run(script)
+    if (code !== 0) throw new ProvisionError(name, `${script.shown.trim()} failed with exit code ${code}: ${stderr || stdout}`)
+    return stdout
+  }
+  const bootId = async () =>
+    initOf(container) === undefined ? undefined : (await run(sh`cat /proc/sys/kernel/random/boot_id`)).stdout.trim()
+  const booted = async () =>
+    initOf(container) !== undefined && /^(running|degraded)$/m.test((await run(sh`systemctl is-system-running`)).stdout)
+      ? true
+      : undefined
+
+  const start = async () => {
+    if (!up()) await bootContainer(container, readState(directory).layers)
+    await until(waitFor(container, 'the end of its boot', 60_000), booted)
+  }
+  const restart = (wasUp: boolean) => (wasUp ? start() : Promise.resolve())
+
+  return {
+    name,
+    address: address.v4,
+    address6: address.v6,
+    rootPassword,
+    root: join(directory, 'root'),
+    run,
+    must,
+    start,
+    stop: () => shutDown(container),
+    kill: () => cutOff(container),
+    running: up,
+
+    reboot: async () => {
+      const before = await bootId()
+      await run(sh`systemctl --no-block reboot`)
+      const again = async () => {
+        const now = await bootId()
+        return now !== undefined && now !== '' && now !== before ? booted() : undefined
+      }
+      await until(waitFor(container, 'its new boot', 90_000), again)
+    },
+
+    snapshot: async (label) => {
+      const wasUp = up()
+      await shutDown(container)
+      const { layers, snapshots, ...rest } = readState(directory)
+      const layer = join(directory, `layer-${layers.length}-${Date.now().toString(36)}`)
+      renameSync(join(directory, 'upper'), layer)
+      const stacked = [layer, ...layers]
+      writeState(directory, { ...rest, layers: stacked, snapshots: { ...snapshots, [label]: stacked } })
+      await restart(wasUp)
+    },
+
+    restore: async (label) => {
+      const { snapshots, ...rest } = readState(directory)
+      const layers = snapshots[label]
+      if (layers === undefined) throw new ProvisionError(name, `it has no snapshot “${label}”`)
+      await cutOff(container)
+      rmSync(join(directory, 'upper'), { recursive: true, force: true })
+      writeState(directory, { ...rest, snapshots, layers })
+      await start()
+    },
+
+    hostKeys: async () => {
+      const listed = await must(sh`for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$key"; done`)
+      return [...listed.matchAll(/ (SHA256:\S+) /g)].map(([, fingerprint]) => fingerprint!)
+    },
+
+    console: () => (existsSync(join(directory, 'console.log')) ? readFileSync(join(directory, 'console.log'), 'utf8') : ''),
+  }
+}
+
+/** Writes machine.json, at once or not at all. */
+export function writeState(directory: string, state: MachineState): void {
+  const file = join(directory, 'machine.json')
+  writeFileSync(`${file}.new`, `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}
+
+const readState = (directory: string): MachineState =>
+  JSON.parse(readFileSync(join(directory, 'machine.json'), 'utf8')) as MachineState

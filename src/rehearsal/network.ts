@@ -1,0 +1,132 @@
+import { writeFileSync } from 'node:fs'
+import { ProvisionError } from '../errors.ts'
+import { local, must } from './local.ts'
+import { locked } from './lock.ts'
+
+/** An IPv4 and an IPv6 address of the same thing. */
+export interface Address {
+  readonly v4: string
+  readonly v6: string
+}
+
+/** The network of one rehearsal. Its number says all: names of links, namespaces and addresses follow from it. */
+export interface Network {
+  readonly number: number
+}
+
+// Addresses are from the ranges for benchmarks (RFC 2544, RFC 5180): nobody routes them, and no program takes them for
+// private or for documentation, as it would 10.0.0.0/8 or 2001:db8::/32 (unbound, rspamd, the order of addresses).
+const prefix = (number: number): string => `198.${18 + (number >> 8)}.${number & 255}`
+const prefix6 = (number: number): string => `2001:2:0:${number.toString(16)}`
+const outside6 = (number: number): string => `2001:2:0:${(number + 0x1000).toString(16)}`
+
+/** The address of a machine: 2 to 99. */
+export const address = ({ number }: Network, n: number): Address => ({
+  v4: `${prefix(number)}.${n}`,
+  v6: `${prefix6(number)}::${n}`,
+})
+
+/** Where this machine is in that network: connections of the operator come from here. */
+export const operator = ({ number }: Network): Address => ({ v4: `${prefix(number)}.254`, v6: `${outside6(number)}::2` })
+
+/** The way out of a machine, which leads to the operator and nowhere else. */
+export const gateway = ({ number }: Network): Address => ({ v4: `${prefix(number)}.1`, v6: `${prefix6(number)}::1` })
+
+/** The names below which the addresses of this network stand in the DNS. */
+export const reverseZones = ({ number }: Network): Address => ({
+  v4: `${prefix(number).split('.').toReversed().join('.')}.in-addr.arpa`,
+  v6: `${`200100020000${number.toString(16).padStart(4, '0')}`.split('').toReversed().join('.')}.ip6.arpa`,
+})
+
+const switchOf = ({ number }: Network): string => `provision-${number}`
+const uplink = ({ number }: Network): string => `provision${number}`
+
+/** The network namespace of a machine. */
+export const namespaceOf = (network: Network, machine: string): string => `${switchOf(network)}-${machine}`
+
+/**
+ * Makes a network that nothing on this machine uses yet. Its number is written to the file before anything exists.
+ * It is a namespace with a bridge for the machines, and a link to us. Machines answer us, and cannot call us: of
+ * this machine they reach nothing, and from its default route they hear "unreachable" at once.
+ */
+export async function makeNetwork(file: string): Promise<Network> {
+  return locked('/run/lock/provision-network', async () => {
+    const network = { number: await freeNumber() }
+    writeFileSync(file, `${JSON.stringify(network)}\n`, { mode: 0o600 })
+    const [inner, link] = [switchOf(network), uplink(network)]
+    const [us, way] = [operator(network), gateway(network)]
+    const [out, out6] = [`${prefix(network.number)}.253`, `${outside6(network.number)}::1`]
+    await must(
+      'network',
+      `making ${inner}`,
+      local`set -e
+ip netns add ${inner}
+ip link add ${link} type veth peer name operator netns ${inner}
+ip -n ${inner} link set lo up
+ip -n ${inner} link add machines type bridge
+ip -n ${inner} addr add ${way.v4}/25 dev machines
+ip -n ${inner} addr add ${way.v6}/64 dev machines nodad
+ip -n ${inner} link set machines up
+ip -n ${inner} addr add ${out}/30 dev operator
+ip -n ${inner} addr add ${out6}/64 dev operator nodad
+ip -n ${inner} link set operator up
+ip -n ${inner} route add unreachable default
+ip -n ${inner} -6 route add unreachable default
+nsenter --net=/run/netns/${inner} sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'
+nsenter --net=/run/netns/${inner} nft ${rules}
+ip addr add ${us.v4}/30 dev ${link}
+ip link set ${link} up
+ip route add ${prefix(network.number)}.0/25 via ${out}
+ip addr add ${us.v6}/64 dev ${link} nodad && ip -6 route add ${prefix6(network.number)}::/64 via ${out6} || echo "no IPv6 on this machine"`,
+    )
+    return network
+  })
+}
+
+const rules = `table inet rehearsal {
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    iifname "machines" oifname "operator" ct state established,related accept
+    iifname "machines" oifname "operator" reject with icmpx admin-prohibited
+  }
+}`
+
+/** Gives a machine its namespace with an eth0 in that network. */
+export async function plugIn(network: Network, machine: string): Promise<void> {
+  const [inner, own] = [switchOf(network), namespaceOf(network, machine)]
+  await must(
+    machine,
+    'its network link',
+    local`set -e
+ip netns add ${own}
+ip -n ${inner} link add ${machine} type veth peer name eth0 netns ${own}
+ip -n ${inner} link set ${machine} master machines up`,
+  )
+}
+
+/** Removes all of it. Links vanish with the namespaces that hold one of their ends. */
+export async function removeNetwork(network: Network): Promise<void> {
+  const ours = (await namespaces()).filter((name) => name === switchOf(network) || name.startsWith(`${switchOf(network)}-`))
+  for (const name of ours) await must('network', `removing ${name}`, local`ip netns del ${name}`)
+  // The kernel ends a namespace a moment later; the link outside goes at once, for whoever looks next.
+  await local`ip link del ${uplink(network)}`
+}
+
+const namespaces = async (): Promise<readonly string[]> =>
+  [...(await local`ip netns list`).stdout.matchAll(/^\S+/gm)].map(([name]) => name)
+
+async function freeNumber(): Promise<number> {
+  const names = await namespaces()
+  const routes = await must(
+    'network',
+    'reading the routes',
+    local`ip -4 route show table all; ip -6 route show table all; ip -4 addr; ip -6 addr`,
+  )
+  const taken = (number: number) =>
+    names.includes(`provision-${number}`) || routes.includes(`${prefix(number)}.`) || routes.includes(`${prefix6(number)}:`)
+  // Not from 0: those who use this range themselves tend to begin there.
+  const free = Array.from({ length: 256 }, (_, i) => 256 + i).find((number) => !taken(number))
+  if (free === undefined)
+    throw new ProvisionError('network', '198.19.0.0/16 is used up', 'stop rehearsals that are no longer needed')
+  return free
+}

@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process'
+import { ProvisionError } from '../errors.ts'
+import { local, must } from './local.ts'
+
+/** The programs that a rehearsal runs on this machine, and the Debian package of each. */
+const programs: Readonly<Record<string, string>> = {
+  'systemd-nspawn': 'systemd-container',
+  mmdebstrap: 'mmdebstrap',
+  ip: 'iproute2',
+  nft: 'nftables',
+  mount: 'mount',
+  nsenter: 'util-linux',
+  flock: 'util-linux',
+}
+
+const elsewhere = 'run it in a Debian 12 virtual machine, or give provision a real host: provision --host ADDRESS'
+
+/**
+ * Sees to it that this machine can rehearse: Linux, root, and the programs, which are installed when they are missing.
+ * Throws ProvisionError where it cannot.
+ */
+export async function preparePlatform(onProgress: (text: string) => void): Promise<void> {
+  if (process.platform !== 'linux')
+    throw new ProvisionError('rehearse', `containers need Linux, and this is ${process.platform}`, elsewhere)
+  if (process.getuid?.() !== 0)
+    throw new ProvisionError(
+      'rehearse',
+      'a rehearsal makes containers, mounts and network links, which only root may',
+      'run it with sudo -E',
+    )
+  if ((await local`command -v apt-get`).exitCode !== 0)
+    throw new ProvisionError('rehearse', 'it is built from Debian packages, and this machine has no apt-get', elsewhere)
+  process.env['PATH'] = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
+  const found = await Promise.all(Object.keys(programs).map(async (name) => (await local`command -v ${name}`).exitCode === 0))
+  const missing = [...new Set(Object.values(programs).filter((_, i) => found[i] !== true))]
+  if ((await local`test -e /usr/share/keyrings/debian-archive-keyring.gpg`).exitCode !== 0) missing.push('debian-archive-keyring')
+  if (missing.length === 0) return
+  onProgress(`installing ${missing.join(', ')} on this machine`)
+  const quiet = local({ env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+  const install = () => quiet`apt-get install -y --no-install-recommends ${missing} </dev/null`
+  if ((await install()).exitCode === 0) return
+  await must('rehearse', 'apt-get update', quiet`apt-get update`)
+  await must('rehearse', `installing ${missing.join(', ')}`, install())
+}
+
+/**
+ * Where we are not root, runs this same command once more through sudo and answers its exit code; undefined where we are.
+ * What it makes below the home directory is root's then, as containers must be.
+ */
+export async function againAsRoot(): Promise<number | undefined> {
+  if (process.platform !== 'linux' || process.getuid?.() === 0 || (await local`command -v sudo`).exitCode !== 0) return undefined
+  const keep = '--preserve-env=HOME,PATH,XDG_CACHE_HOME,XDG_STATE_HOME,XDG_CONFIG_HOME,SSH_AUTH_SOCK,NO_COLOR'
+  const child = spawn('sudo', [keep, process.execPath, ...process.execArgv, ...process.argv.slice(1)], { stdio: 'inherit' })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code) => resolve(code ?? 1))
+  })
+}

@@ -1,0 +1,54 @@
+import type { Sh } from '../sh.ts'
+import type { Address } from './network.ts'
+
+/** What the parts of a rehearsal may know of it. */
+export interface World {
+  /** The host that is provisioned. */
+  readonly host: Address
+  /** Its mail name: what its addresses resolve back to. */
+  readonly mxname: string
+  readonly addresses: Readonly<Record<Role, Address>>
+  /** The zones that are served, beyond the rehearsal's own. */
+  readonly zones: readonly Zone[]
+  readonly tsig: Tsig
+  /** The names below which the addresses stand in the DNS. */
+  readonly reverse: Address
+}
+
+/** Who has an address of its own in the small internet. */
+export type Role = 'dns' | 'acme' | 'peer' | 'apt' | 'ntfy' | 'borg'
+
+/** A domain and its first records, in the format of a zone file, without SOA and NS, which are put before them. */
+export interface Zone {
+  readonly name: string
+  readonly text: string
+}
+
+/** The key that may change every zone. */
+export interface Tsig {
+  readonly name: string
+  readonly algorithm: 'hmac-sha256'
+  /** In base64. */
+  readonly secret: string
+}
+
+/** One part of the small internet: what it installs, what it is told, and how one sees that it answers. */
+export interface Service {
+  readonly name: string
+  readonly packages: readonly string[]
+  /** Done once, in the image: units are enabled or masked here. */
+  readonly image?: Sh
+  /** Its configuration for this rehearsal, by path. */
+  files(world: World): Readonly<Record<string, string>>
+  /** Done in its root before the first boot: what needs a program, like a key. */
+  prepare?(world: World): Sh
+  /** Succeeds once it answers. */
+  ready(world: World): Sh
+}
+
+/** The domain of the small internet's own names: ns, acme, apt… */
+export const internetDomain = 'internet.example'
+/** The domain of the second mail server. */
+export const peerDomain = 'peer.example'
+/** The name of the second mail server. */
+export const peerMx = `mx.${peerDomain}`

@@ -1,0 +1,100 @@
+import { sh } from '../../sh.ts'
+import type { Address } from '../network.ts'
+import { internetDomain, peerDomain, peerMx, type Service, type World, type Zone } from '../service.ts'
+
+/**
+ * The whole DNS: the root, every domain of the inventory, the rehearsal's own, and the reverse zones.
+ * It answers everybody, and takes changes from whoever has the key.
+ */
+export const bind: Service = {
+  name: 'BIND',
+  packages: ['bind9', 'bind9-dnsutils'],
+  image: sh`systemctl enable named.service`,
+
+  files: (world) => ({
+    '/etc/bind/named.conf': configuration(world),
+    ...Object.fromEntries(zonesOf(world).map((zone) => [fileOf(zone), zoneText(zone)])),
+  }),
+
+  // Dynamic zones are written by named itself.
+  prepare: () => sh`chown -R bind:bind /var/lib/bind`,
+
+  ready: ({ addresses, zones }) => sh`
+for zone in ${[internetDomain, ...zones.map(({ name }) => name)]}; do
+  dig +short +time=1 +tries=1 @${addresses.dns.v4} SOA "$zone" | grep -q .
+done`,
+}
+
+const fileOf = ({ name }: Pick<Zone, 'name'>): string => `/var/lib/bind/db.${name === '.' ? 'root' : name}`
+
+function configuration(world: World): string {
+  const { addresses, tsig } = world
+  return `
+options {
+	directory "/var/cache/bind";
+	listen-on { ${addresses.dns.v4}; 127.0.0.1; };
+	listen-on-v6 { ${addresses.dns.v6}; };
+	recursion yes;
+	allow-query { any; };
+	allow-recursion { any; };
+	dnssec-validation no;
+	empty-zones-enable no;
+	notify no;
+};
+key "${tsig.name}" {
+	algorithm ${tsig.algorithm};
+	secret "${tsig.secret}";
+};
+${zonesOf(world)
+  .map(
+    (zone) =>
+      `zone "${zone.name}" { type primary; file "${fileOf(zone)}"; update-policy { grant "${tsig.name}" zonesub ANY; }; };`,
+  )
+  .join('\n')}
+`.trimStart()
+}
+
+/** Its name servers stand in the root, so that a resolver which starts there finds its way. */
+function zonesOf(world: World): readonly Zone[] {
+  const { addresses, zones, reverse, host, mxname } = world
+  const own: readonly Zone[] = [
+    {
+      name: internetDomain,
+      text: Object.entries({ ...addresses, ns1: addresses.dns })
+        .map(([name, at]) => both(name, at))
+        .join('\n'),
+    },
+    {
+      name: peerDomain,
+      text: [
+        `@ MX 10 ${peerMx}.`,
+        both('@', addresses.peer),
+        both('mx', addresses.peer),
+        '@ TXT "v=spf1 mx -all"',
+        'mx TXT "v=spf1 a -all"',
+      ].join('\n'),
+    },
+    { name: reverse.v4, text: [pointer(host.v4, mxname), pointer(addresses.peer.v4, peerMx)].join('\n') },
+    { name: reverse.v6, text: [pointer(host.v6, mxname), pointer(addresses.peer.v6, peerMx)].join('\n') },
+  ]
+  const all = [...zones, ...own.filter(({ name }) => zones.every((zone) => zone.name !== name))]
+  const nameServer = `ns1.${internetDomain}.`
+  const root = [...all.map(({ name }) => `${name}. NS ${nameServer}`), both(nameServer, addresses.dns)].join('\n')
+  return [{ name: '.', text: root }, ...all]
+}
+
+const zoneText = ({ name, text }: Zone): string => `$ORIGIN ${name === '.' ? '.' : `${name}.`}
+$TTL 60
+@ SOA ns1.${internetDomain}. hostmaster.${internetDomain}. 1 3600 600 86400 10
+@ NS ns1.${internetDomain}.
+${text.trimEnd()}
+`
+
+const both = (name: string, { v4, v6 }: Address): string => `${name} A ${v4}\n${name} AAAA ${v6}`
+
+/** Within a reverse zone, whose addresses all end in one number. */
+function pointer(address: string, name: string): string {
+  const last = address.split(/[.:]/).at(-1)!
+  const owner = address.includes(':') ? last.padStart(16, '0').split('').toReversed().join('.') : last
+  return `${owner} PTR ${name}.`
+}
