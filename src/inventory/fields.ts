@@ -22,7 +22,7 @@ export const LocalPart = z
 export const MailAddress = z
   .string()
   .max(254)
-  .regex(/^[A-Za-z0-9_][A-Za-z0-9_+=-]*(?:\.[A-Za-z0-9_+=-]+)*@[a-z0-9.-]+$/, 'is no mail address')
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_+=-]*(?:\.[A-Za-z0-9_+=-]+)*@[a-z0-9.-]+$/, { error: 'is no mail address', abort: true })
   .refine((value) => HostName.safeParse(value.split('@')[1]).success, 'is no mail address: its domain is no host name')
 
 /** An address that lives here: what stands before the @ is enough, and means the domain that it is written in. */
@@ -77,7 +77,7 @@ export const Url = z.url({ protocol: /^https?$/, error: 'is no http(s) URL' })
 /** A name of the tz database. */
 export const TimeZone = z
   .string()
-  .regex(/^[A-Z][A-Za-z0-9_+-]*(?:\/[A-Z][A-Za-z0-9_+-]*)*$/, 'is no time zone: Europe/Paris, Etc/UTC')
+  .regex(/^[A-Z][A-Za-z0-9_+-]*(?:\/[A-Z][A-Za-z0-9_+-]*)*$/, { error: 'is no time zone: Europe/Paris, Etc/UTC', abort: true })
   .refine(isTimeZone, 'is no time zone that is known here: Europe/Paris, Etc/UTC')
 
 /** A locale that Debian can generate, in UTF-8. */

@@ -76,7 +76,8 @@ export const Web = z.union(
         .refine(
           ({ address, address6 }) => address !== undefined || address6 !== undefined,
           'needs an address, an address6, or both',
-        ),
+        )
+        .meta({ description: 'the other host' }),
     }),
   ],
   { error: 'is neither “here” nor “elsewhere: { address: …, address6: … }” with at least one address' },
@@ -103,13 +104,11 @@ export const DomainShape = z.strictObject({
   }),
   dmarc: z
     .strictObject({
-      policy: policy
-        .default('quarantine')
-        .meta({
-          ask: 'What shall others do with forged mail?',
-          example: 'quarantine',
-          description: 'what others do with mail that fails',
-        }),
+      policy: policy.default('quarantine').meta({
+        ask: 'What shall others do with forged mail?',
+        example: 'quarantine',
+        description: 'what others do with mail that fails',
+      }),
       subdomains: policy.optional().meta({ description: 'the same for what is below it; as the policy when left out' }),
       reports: z.array(Target).default(['postmaster']).meta({ description: 'who gets the reports; none when empty' }),
     })
