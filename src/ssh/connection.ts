@@ -23,9 +23,8 @@ export function connectionOver(
 ): Connection {
   const { address } = options
   let held = inherited
-  let given: Link | undefined
+  let [superseded, given]: [boolean, Link | undefined] = [false, undefined]
   const root = rootOver(options, climbed, shared, (link) => held?.held === true && held.link === link)
-  shared.open++
 
   const locked = async (who: string): Promise<void> => {
     held = await lease(root, address, who)
@@ -75,6 +74,7 @@ export function connectionOver(
       const link = await newLogin(options, { ...climbed, link: root.link() }, limitMs, at)
       shared.execs++
       const lock = held
+      superseded = true
       given = lock?.link
       held = undefined
       return connectionOver(options, { ...climbed, link }, shared, lock)
@@ -84,11 +84,14 @@ export function connectionOver(
       const kept = held
       held = undefined
       await kept?.release()
-      const links = [...root.links, ...(kept === undefined ? [] : [kept.link])].filter((link) => link !== given)
-      for (const link of links) link.end()
+      // The login that goes on ends those before it: a superseded one keeps the link that still carries the lock.
+      const links = superseded ? root.links.filter((link) => link !== given) : [...shared.links]
+      for (const link of links) {
+        link.end()
+        shared.links.delete(link)
+      }
       await Promise.all(links.map(({ ended }) => ended))
-      shared.open--
-      if (shared.open === 0) climbed.reach.end()
+      if (shared.links.size === 0) climbed.reach.end()
     },
   }
 }
@@ -96,5 +99,5 @@ export function connectionOver(
 function sharedFrom({ env }: LoginOptions): Shared {
   const sudoPassword = env.PROVISION_SUDO_PASSWORD
   delete env.PROVISION_SUDO_PASSWORD
-  return { execs: 0, open: 0, sudoPassword }
+  return { execs: 0, links: new Set(), sudoPassword }
 }

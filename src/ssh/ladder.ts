@@ -1,11 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ConnectionError } from '../errors.ts'
 import { type HostConfig, readConfig } from './config.ts'
 import { routeTo } from './jump.ts'
 import { homeOf, type Offers, offersOf } from './keys.ts'
-import { type Dial, type Link, openLink, type Reach, RefusedError, type Way } from './link.ts'
+import type { Dial, Link, Reach, Way } from './link.ts'
 import type { LoginOptions } from './options.ts'
-import { HostKeyError, trustIn } from './trust.ts'
+import { closed, withPassword } from './passwords.ts'
+import { firstOf, withKeys } from './race.ts'
+import { trustIn } from './trust.ts'
 
 /** One rung: who, on which port, with what. */
 export interface Rung {
@@ -75,85 +76,6 @@ export async function climb(options: LoginOptions, dial: Dial): Promise<Climbed>
     return { user: options.admin, port: options.sshPort, credentials: ready.map((offer) => ({ type: 'key', offer })) }
   }
   return { reach, link: await up(all), asAdmin, asRoot: () => up(all.filter(({ user }) => user === 'root')) }
-}
-
-type Try = { readonly rung: Rung; readonly way: Way }
-
-const withKeys = (all: readonly Rung[], offers: Offers['ready']): readonly Try[] =>
-  offers.length === 0
-    ? []
-    : all.map((rung) => ({ rung, way: { ...rung, credentials: offers.map((offer) => ({ type: 'key' as const, offer })) } }))
-
-/** A port that has not answered after this long lets the next rung begin, since a closed one may not answer at all. */
-const patienceMs = 300
-
-/** Tries one after the other, the next one early where a port is silent. The first that works ends the others. */
-async function firstOf(reach: Reach, tries: readonly Try[], failures: Map<Rung, string>): Promise<Link | undefined> {
-  const others = new AbortController()
-  const won = Promise.withResolvers<Link>()
-  const running: Promise<void>[] = []
-  try {
-    for (const { rung, way } of tries) {
-      let answered = false
-      const open = openLink(reach, way, others.signal, () => {
-        answered = true
-      })
-      const done = open.then(
-        (link) => (others.signal.aborted ? link.end() : won.resolve(link)),
-        (error: Error) => {
-          if (error instanceof HostKeyError || !(error instanceof ConnectionError)) won.reject(error)
-          failures.set(rung, error.message)
-        },
-      )
-      running.push(done)
-      // After the timer, one turn of the loop: loading ssh2 may have kept us from hearing that the port did answer.
-      const silent = sleep(patienceMs)
-        .then(() => sleep(0))
-        .then(() => (answered ? done : undefined))
-      await Promise.race([done, silent, won.promise])
-      if (await settled(won.promise)) break
-    }
-    return await Promise.race([won.promise, Promise.all(running).then(() => undefined)])
-  } finally {
-    others.abort()
-  }
-}
-
-const settled = (promise: Promise<unknown>): Promise<boolean> =>
-  Promise.race([promise.then(() => true), Promise.resolve().then(() => false)])
-
-/** What a port says that lets nobody in. */
-const closed = /^connection refused$|^no (answer|route)|^its name/
-
-/** How often a password may be typed: each one that is wrong counts for fail2ban. */
-const chances = 3
-
-async function withPassword(
-  reach: Reach,
-  all: readonly Rung[],
-  given: string | undefined,
-  { ask }: LoginOptions,
-  failures: Map<Rung, string>,
-): Promise<Link | undefined> {
-  for (const rung of all.filter((one) => one.with === 'a password')) {
-    const unreachable = all.find((other) => other.port === rung.port && closed.test(failures.get(other) ?? ''))
-    if (unreachable !== undefined) failures.set(rung, failures.get(unreachable)!)
-    else if (given === undefined && ask === undefined)
-      failures.set(rung, 'PROVISION_ROOT_PASSWORD is not set, and there is no terminal to ask on')
-    for (let n = 0; n < chances && !failures.has(rung); n++) {
-      const password =
-        n === 0 && given !== undefined ? given : await ask?.password(`password of root@${reach.address}:${rung.port}`)
-      if (password === undefined) break
-      const way: Way = { ...rung, credentials: [{ type: 'password', password }] }
-      try {
-        return await openLink(reach, way, new AbortController().signal)
-      } catch (error) {
-        if (error instanceof HostKeyError || !(error instanceof ConnectionError)) throw error
-        if (!(error instanceof RefusedError) || n === chances - 1 || ask === undefined) failures.set(rung, error.message)
-      }
-    }
-  }
-  return undefined
 }
 
 function giveUp(address: string, all: readonly Rung[], failures: ReadonlyMap<Rung, string>, offers: Offers): never {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientChannel } from 'ssh2'
 import { ProvisionError } from '../errors.ts'
 import { sh } from '../sh.ts'
@@ -63,7 +64,8 @@ function hold(channel: ClientChannel, address: string, nonce: string, script: st
     over.then((how) => resolve({ ended: how }), reject)
     const release = async (): Promise<void> => {
       channel.end()
-      await over.catch(() => undefined)
+      // A link that is gone without a word answers nothing; the host then waits its minute.
+      await Promise.race([over.catch(() => undefined), sleep(2_000, undefined, { ref: false })])
     }
     channel.write(script)
   })

@@ -22,8 +22,8 @@ export interface Root {
 /** Counts and secrets that the logins of one run share. */
 export interface Shared {
   execs: number
-  /** Connections that are open: the last one ends the hosts on the way. */
-  open: number
+  /** What is open. */
+  readonly links: Set<Link>
   sudoPassword: string | undefined
 }
 
@@ -35,8 +35,13 @@ export function rootOver(
   busy: (link: Link) => boolean,
 ): Root {
   const { address, ask } = options
-  const links = [first]
-  let link = first
+  const links: Link[] = []
+  const use = (next: Link): Link => {
+    links.push(next)
+    shared.links.add(next)
+    return next
+  }
+  let link = use(first)
   let sudo: 'silent' | 'asks' = 'silent'
   let asked = 0
 
@@ -50,8 +55,7 @@ export function rootOver(
         'the host allows no session on this connection',
         'look at MaxSessions in its sshd_config',
       )
-    link = await openLink(reach, link.way, new AbortController().signal)
-    links.push(link)
+    link = use(await openLink(reach, link.way, new AbortController().signal))
     return open(command)
   }
 
@@ -72,8 +76,7 @@ export function rootOver(
       return
     }
     try {
-      link = await asRoot()
-      links.push(link)
+      link = use(await asRoot())
     } catch {
       const hint = wants ? 'give its password in PROVISION_SUDO_PASSWORD' : `log in as root, or let ${link.user} use sudo`
       throw new ConnectionError(address, `sudo lets ${link.user} run nothing: ${said}`, hint)
