@@ -4,7 +4,7 @@ import { climb } from './ssh/ladder.ts'
 import type { Dial } from './ssh/link.ts'
 import type { Connection, LoginOptions } from './ssh/options.ts'
 
-export { operatorKey } from './ssh/keys.ts'
+export { operatorKey } from './ssh/operator-key.ts'
 export type { Ask, Connection, LoginOptions } from './ssh/options.ts'
 
 /**

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConnectionError } from '../errors.ts'
+import { RefusedError } from './attempt.ts'
+import { place } from './known-hosts.ts'
 import type { Climbed } from './ladder.ts'
-import { type Link, openLink, RefusedError } from './link.ts'
+import { type Link, openLink } from './link.ts'
 import type { LoginOptions } from './options.ts'
-import { sudoIsFree } from './root.ts'
-import { HostKeyError } from './trust.ts'
+import { HostKeyError } from './refusals.ts'
+import { sudoIsFree } from './sudo.ts'
 
 /** Between two tries while sshd restarts. */
 const pauseMs = 500
@@ -23,7 +25,7 @@ export async function newLogin(
   const limit = AbortSignal.timeout(limitMs)
   const port = at === 'declared port' ? sshPort : current
   const way = { ...(await asAdmin()), port }
-  const who = `${admin}@${address}:${port}`
+  const who = `${admin}@${place(address, port)}`
   if (way.credentials.length === 0) throw new ConnectionError(address, `no declared key to log in with as ${who} is here`)
   let last = 'no answer'
   while (!limit.aborted) {

@@ -3,6 +3,7 @@ import { hostname, userInfo } from 'node:os'
 import { sh } from '../sh.ts'
 import { newLogin } from './again.ts'
 import { collect } from './exec.ts'
+import { place } from './known-hosts.ts'
 import type { Climbed } from './ladder.ts'
 import { type Lease, lease } from './lease.ts'
 import type { Link } from './link.ts'
@@ -33,7 +34,7 @@ export function connectionOver(
   return {
     get as() {
       const { user, port, by } = root.link()
-      return `${user}@${address}:${port} with ${by}`
+      return `${user}@${place(address, port)} with ${by}`
     },
     get user() {
       return root.link().user

@@ -20,6 +20,11 @@ export function knownName(address: string, port: number): string {
   return port === 22 ? address.toLowerCase() : `[${address.toLowerCase()}]:${port}`
 }
 
+/** A port of a host, for people: an IPv6 address in brackets. */
+export function place(address: string, port: number): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`
+}
+
 /** Looks a name up, in the format that sshd(8) describes: hashed names, wildcards, negations, @revoked, @cert-authority. */
 export function lookUp(text: string, name: string): Known {
   const found: { marker: string | undefined; key: KnownKey }[] = []

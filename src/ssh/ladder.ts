@@ -2,6 +2,7 @@ import { ConnectionError } from '../errors.ts'
 import { type HostConfig, readConfig } from './config.ts'
 import { routeTo } from './jump.ts'
 import { homeOf, type Offers, offersOf } from './keys.ts'
+import { place } from './known-hosts.ts'
 import type { Dial, Link, Reach, Way } from './link.ts'
 import type { LoginOptions } from './options.ts'
 import { closed, withPassword } from './passwords.ts'
@@ -82,7 +83,7 @@ function giveUp(address: string, all: readonly Rung[], failures: ReadonlyMap<Run
   const none = ['none of the declared keys is here', ...offers.missing].join('; ')
   const lines = all.map(
     (rung) =>
-      `  ${rung.user}@${address}:${rung.port} with ${rung.with}: ${failures.get(rung) ?? (rung.with === 'a key' ? none : 'not tried')}`,
+      `  ${rung.user}@${place(address, rung.port)} with ${rung.with}: ${failures.get(rung) ?? (rung.with === 'a key' ? none : 'not tried')}`,
   )
   throw new ConnectionError(
     address,

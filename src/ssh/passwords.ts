@@ -1,8 +1,10 @@
 import { ConnectionError } from '../errors.ts'
+import { RefusedError } from './attempt.ts'
+import { place } from './known-hosts.ts'
 import type { Rung } from './ladder.ts'
-import { type Link, openLink, type Reach, RefusedError, type Way } from './link.ts'
+import { type Link, openLink, type Reach, type Way } from './link.ts'
 import type { LoginOptions } from './options.ts'
-import { HostKeyError } from './trust.ts'
+import { HostKeyError } from './refusals.ts'
 
 /** What a port says that lets nobody in. */
 export const closed = /^connection refused$|^no (answer|route)|^its name/
@@ -25,7 +27,7 @@ export async function withPassword(
       failures.set(rung, 'PROVISION_ROOT_PASSWORD is not set, and there is no terminal to ask on')
     for (let n = 0; n < chances && !failures.has(rung); n++) {
       const password =
-        n === 0 && given !== undefined ? given : await ask?.password(`password of root@${reach.address}:${rung.port}`)
+        n === 0 && given !== undefined ? given : await ask?.password(`password of root@${place(reach.address, rung.port)}`)
       if (password === undefined) break
       const way: Way = { ...rung, credentials: [{ type: 'password', password }] }
       try {

@@ -3,7 +3,7 @@ import { ConnectionError } from '../errors.ts'
 import type { Offer } from './keys.ts'
 import type { Rung } from './ladder.ts'
 import { type Link, openLink, type Reach, type Way } from './link.ts'
-import { HostKeyError } from './trust.ts'
+import { HostKeyError } from './refusals.ts'
 
 /** A rung with what it offers. */
 export type Try = { readonly rung: Rung; readonly way: Way }

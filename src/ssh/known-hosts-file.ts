@@ -1,0 +1,18 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { newLine } from './known-hosts.ts'
+import { fingerprint, type PublicKey } from './public-key.ts'
+
+/**
+ * Adds a host key, in one write, so that two runs at once do not mix their lines; a folder is made 0700, a file 0600.
+ * Returns what to tell the operator. That it cannot be written ends nothing: the key was accepted for this run.
+ */
+export function learn(file: string, name: string, key: PublicKey): string {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    appendFileSync(file, newLine(existsSync(file) ? readFileSync(file, 'utf8') : '', name, key), { mode: 0o600 })
+    return `${name} is now in ${file}, with the host key ${fingerprint(key.blob)}`
+  } catch (error) {
+    return `${name} could not be written to ${file}: ${(error as Error).message}`
+  }
+}
