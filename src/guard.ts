@@ -51,7 +51,10 @@ mkdir -p "$provision"
 rm -rf -- "$undo" "$undo.new"
 mkdir -p "$undo.new/tree"
 for path in ${save}; do
-  if [ -e "$path" ] || [ -L "$path" ]; then cp -a --parents -- "$path" "$undo.new/tree/" || exit 1; fi
+  if [ -e "$path" ] || [ -L "$path" ]; then
+    mkdir -p -- "$undo.new/tree$(dirname -- "$path")" || exit 1
+    cp -a -- "$path" "$undo.new/tree$path" || exit 1
+  fi
 done
 cat > "$undo.new/undo.sh" <<'provision-undo'
 # Written by provision: undoes a guarded step that no new login confirmed. It may be interrupted, and run again.

@@ -21,6 +21,7 @@ export interface RunHooks {
   listener(step: Step): Listener
   stepStarts(step: Step): void
   stepEnds(step: Step, changed: readonly Drift[]): void
+  stepFails(step: Step): void
   /** The exit code of the signal that asks the run to stop after the current step, if one came. */
   stopped(): 130 | 143 | undefined
 }
@@ -45,7 +46,10 @@ export async function run(session: Session, { steps }: Plan, hooks: RunHooks): P
   for (const [i, step] of todo.entries()) {
     stopIfAsked(hooks, todo.slice(i))
     hooks.stepStarts(step)
-    const corrected = await runStep(shell, step, hooks)
+    const corrected = await runStep(shell, step, hooks).catch((error: unknown) => {
+      hooks.stepFails(step)
+      throw error
+    })
     shell = corrected.shell
     changed.push(...corrected.changed)
     hooks.stepEnds(step, corrected.changed)

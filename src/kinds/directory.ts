@@ -33,7 +33,7 @@ done
       ),
       ...[...output.matchAll(/^stat (\d+) (\S+) (\S+) (\/.*)$/gm)].map(
         ([, mode, owner, group, path]) =>
-          [path!, { type: 'directory', mode: mode!.padStart(4, '0'), owner: owner!, group: group! }] as const,
+          [path!, { type: 'directory', mode: `0${mode}`, owner: owner!, group: group! }] as const,
       ),
     ]),
 

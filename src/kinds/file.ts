@@ -42,7 +42,7 @@ fi`,
       ([, mode, owner, group, path]) =>
         [
           path!,
-          { type: 'file', mode: mode!.padStart(4, '0'), owner: owner!, group: group!, content: digests.get(path) ?? '' },
+          { type: 'file', mode: `0${mode}`, owner: owner!, group: group!, content: digests.get(path) ?? '' },
         ] as const,
     )
     const rest = [...output.matchAll(/^(absent|other) (\/.*)$/gm)].map(
@@ -88,6 +88,6 @@ const readable = (change: { field: string; from: string; to: string }, content: 
 
 const keep = (path: string): Sh => sh`
 if [ -d "$provision" ]; then
-  ( umask 077; mkdir -p "$provision/kept" )
-  cp -a --parents -- ${path} "$provision/kept/"
+  ( umask 077; mkdir -p -- "$provision/kept"${dirname(path)} )
+  cp -a -- ${path} "$provision/kept"${path}
 fi`

@@ -7,6 +7,8 @@ export interface Report {
   plan(host: string, plan: Plan): void
   step(step: Step, state: 'start' | 'done' | 'failed', ms: number): void
   change(step: Step, drift: Drift): void
+  /** The text that differs, as unified diffs. */
+  diff(lines: readonly string[]): void
   /** A word about what is going on: the ladder, a download, apt's current line. */
   say(line: string): void
   end(end: End): void
@@ -42,6 +44,7 @@ export function textReport({ out, err }: Streams): Report {
     change: (_, drift) => {
       for (const line of describe(drift)) out(`    ${line}`)
     },
+    diff: (lines) => lines.forEach(out),
     say: err,
     end: ({ code, changed, resources, execs, ms }) => {
       const cost = `${resources} resources, ${execs} exec${execs === 1 ? '' : 's'}, ${seconds(ms)}`
@@ -73,6 +76,7 @@ export function jsonReport({ out, err }: Streams): Report {
     step: ({ id }, state, ms) => event('step', { id, state, ms: Math.round(ms) }),
     // The plan has told them already, as what differs; when a step ends they are told as what was done.
     change,
+    diff: (lines) => lines.forEach(err),
     say: err,
     end: ({ code, changed, execs, ms }) => event('end', { code, changed, execs, ms: Math.round(ms) }),
     error: ({ where, message, hint }) => event('error', { where, message, ...(hint === undefined ? {} : { hint }) }),

@@ -42,7 +42,7 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     'file: mode and owner are corrected',
     file({ path: '/a', content: 'x', mode: '0640', group: 'adm' }),
     `stat 4755 www root /a\n${digest('x')}  /a\n`,
-    ['mode 4755 → 0640', 'owner www → root', 'group root → adm'],
+    ['mode 04755 → 0640', 'owner www → root', 'group root → adm'],
   ],
   [
     'file: a changed content is told by its digest',

@@ -1,0 +1,96 @@
+import { userInfo } from 'node:os'
+import type { Drift, Listener } from '../converge.ts'
+import { Interrupted, ProvisionError } from '../errors.ts'
+import { count, type Plan, plan, select } from '../plan.ts'
+import { type RunHooks, recover, run } from '../run.ts'
+import type { Step } from '../step.ts'
+import type { TaskLine } from '../ui/tasks.ts'
+import { diffLines } from './diff.ts'
+import type { Io } from './io.ts'
+import { list } from './list.ts'
+import { open, type Opened, type OpenOptions } from './open.ts'
+import { stopSignals } from './signals.ts'
+
+/** What `provision --host X` may be told. */
+export interface ApplyOptions extends OpenOptions {
+  readonly check: boolean
+  readonly diff: boolean
+  readonly yes: boolean
+  readonly only: readonly string[] | undefined
+}
+
+/**
+ * Shows the plan, asks once, and corrects. Returns the exit code: 0 done or nothing to do, 1 could not look, 2 drift with
+ * `--check`. Throws ProvisionError for all else.
+ */
+export async function apply(options: ApplyOptions, io: Io): Promise<number> {
+  const began = performance.now()
+  if (!options.check && !options.yes && io.ask === undefined)
+    throw new ProvisionError('provision', 'there is no terminal to ask on', 'say --yes to correct what differs, or --check to look only')
+  const opened = await open(options, io)
+  try {
+    const steps = select(opened.playbooks, options.only)
+    const resources = steps.flatMap((step) => step.resources).length
+    await opened.secrets.open(steps)
+    const seen = await plan(opened.connection, opened.host, steps)
+    const end = (code: number, changed: number) => {
+      io.report.end({ code, changed, resources, execs: opened.connection.execs, ms: performance.now() - began })
+      return code
+    }
+    const { changes, unknown } = count(seen)
+    io.report.plan(opened.host, seen)
+    if (options.diff) io.report.diff(await diffLines(opened.connection, seen))
+    if (changes + unknown === 0 && !seen.host.undoArmed) return end(0, 0)
+    if (options.check) return end(unknown > 0 ? 1 : 2, 0)
+    if (!options.yes && !(await io.ask!.confirm(`Correct ${changes} difference${changes === 1 ? '' : 's'} on ${opened.host}?`)))
+      return end(changes === 0 ? 1 : 2, 0)
+    const changed = await correctAll(opened, steps, seen, io)
+    return end(0, changed.length)
+  } finally {
+    await opened.close()
+  }
+}
+
+async function correctAll(opened: Opened, steps: readonly Step[], seen: Plan, io: Io): Promise<readonly Drift[]> {
+  await opened.secrets.ensure(steps)
+  const recovered = await recover(opened.connection, seen, `${userInfo().username} at ${new Date().toISOString()}`)
+  const fresh = recovered ? await plan(opened.connection, opened.host, steps) : seen
+  const signals = stopSignals((line) => io.report.say(line))
+  const lines = io.terminal ? (await import('../ui/tasks.ts')).taskList() : undefined
+  try {
+    return await run(opened.connection, fresh, hooks(opened, fresh, io, signals.stopped, lines))
+  } finally {
+    signals.forget()
+    await lines?.end()
+  }
+}
+
+function hooks(opened: Opened, { host }: Plan, io: Io, stopped: RunHooks['stopped'], lines: { start(title: string): TaskLine } | undefined): RunHooks {
+  let line: TaskLine | undefined
+  let [step, began] = [undefined as Step | undefined, 0]
+  const listener: Listener = {
+    correcting: ({ resource: { id } }) => (line === undefined ? undefined : line.update(id)),
+    output: (text) => line?.update(text),
+  }
+  return {
+    stopped,
+    obtain: (artifact) => opened.obtain(artifact, host.architecture, (text) => (line === undefined ? io.report.say(text) : line.update(text))),
+    listener: () => listener,
+    stepStarts: (next) => {
+      ;[step, began] = [next, performance.now()]
+      line = lines?.start(next.id)
+      if (line === undefined) io.report.step(next, 'start', 0)
+    },
+    stepEnds: (ended, changed) => {
+      const ms = performance.now() - began
+      line?.done(`${ended.id}`)
+      if (line === undefined) io.report.step(ended, 'done', ms)
+      for (const drift of changed) io.report.change(ended, drift)
+      ;[line, step] = [undefined, undefined]
+    },
+    stepFails: () => {
+      line?.failed(step?.id ?? '')
+      if (step !== undefined && line === undefined) io.report.step(step, 'failed', performance.now() - began)
+    },
+  }
+}
