@@ -61,7 +61,6 @@ async function once(directory: string, build: () => Promise<void>): Promise<void
   await locked(`${directory}.lock`, async () => {
     if (!existsSync(directory)) await build()
   })
-  rmSync(`${directory}.lock`, { force: true })
 }
 
 async function buildBase({ mirror, proxy, onProgress }: Workshop, directory: string): Promise<void> {

@@ -28,9 +28,10 @@ cat > /usr/local/sbin/first-boot-upgrade <<'END'
 #!/usr/bin/perl
 # Holds the locks of apt and dpkg, as an upgrade of the first boot does. They are fcntl locks: flock(1) would not be noticed.
 use Fcntl;
+my $lock = pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0);
 for my $path ('/var/lib/dpkg/lock-frontend', '/var/lib/dpkg/lock', '/var/lib/apt/lists/lock') {
   open(my $file, '>>', $path) or die;
-  fcntl($file, F_SETLK, pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0)) or die;
+  fcntl($file, F_SETLK, $lock) or die;
   push @held, $file;
 }
 open(my $done, '>', '/var/lib/first-boot-upgrade') or die;

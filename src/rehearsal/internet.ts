@@ -7,19 +7,17 @@ import { bare } from './images.ts'
 import { until } from './local.ts'
 import type { Machine } from './machine.ts'
 import { makeMachine } from './make-machine.ts'
-import type { Network } from './network.ts'
-import type { Role, Service, World } from './service.ts'
+import { machineDirectory } from './paths.ts'
+import { roleNumbers, type Service, type World } from './service.ts'
 import { aptRelay, aptSocketDirectory } from './services/apt-relay.ts'
 import { bind } from './services/bind.ts'
 import { ca, certificates } from './services/ca.ts'
 import { acmePorts, pebble } from './services/pebble.ts'
 import { postfix } from './services/postfix.ts'
+import type { State } from './state.ts'
 
 /** The parts of the small internet, in the order in which they are prepared. One more is one more file. */
 const services: readonly Service[] = [ca, bind, pebble, postfix, aptRelay]
-
-/** The last number of the address of each role. */
-export const roleNumbers: Readonly<Record<Role, number>> = { dns: 2, acme: 3, peer: 4, apt: 5, ntfy: 6, borg: 7 }
 
 const image: Image = [
   ...bare,
@@ -30,22 +28,9 @@ const image: Image = [
   },
 ]
 
-/** What the machine of the small internet is made from. */
-export interface InternetPlan {
-  readonly directory: string
-  readonly network: Network
-  readonly rootPassword: string
-  /** The directory with the socket of the apt cache. */
-  readonly aptCache: string
-}
-
-/** Makes the machine that is the small internet. */
-export function makeInternet(
-  workshop: Workshop,
-  { directory, network, rootPassword, aptCache }: InternetPlan,
-  world: World,
-): Promise<Machine> {
-  return makeMachine(directory, workshop, {
+/** Makes the machine that is the small internet; not booted yet. */
+export function makeInternet(workshop: Workshop, rehearsal: string, { network, world, rootPassword }: State): Promise<Machine> {
+  return makeMachine(machineDirectory(rehearsal, 'internet'), workshop, {
     name: 'internet',
     image,
     network,
@@ -53,7 +38,7 @@ export function makeInternet(
     hostname: 'internet',
     resolver: world.addresses.dns.v4,
     rootPassword,
-    binds: [`${aptCache}:${aptSocketDirectory}`],
+    binds: [`${join(rehearsal, 'apt')}:${aptSocketDirectory}`],
     files: Object.assign({}, ...services.map((service) => service.files(world))),
     prepare: sh`${services.flatMap((service) => (service.prepare === undefined ? [] : [service.prepare(world)]))}`,
   })

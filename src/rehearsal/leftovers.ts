@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { aptPidFile } from './apt-daemon.ts'
 import { cutOff } from './container.ts'
-import { type Network, namespaceOf, removeNetwork } from './network.ts'
+import { all } from './local.ts'
+import { type Network, namespaceOf, removeNetwork, unplug } from './network.ts'
 import { unmountBelow } from './overlay.ts'
 import { endProcess } from './processes.ts'
 
@@ -12,13 +13,17 @@ export async function clearAway(directory: string): Promise<void> {
   const network = networkOf(directory)
   const machines = join(directory, 'machines')
   const names = existsSync(machines) ? readdirSync(machines) : []
-  if (network !== undefined)
-    await Promise.all(
-      names.map((name) => cutOff({ directory: join(machines, name), name: namespaceOf(network, name), binds: [] })),
-    )
+  if (network !== undefined) await all(names.map((name) => removeMachine(network, join(machines, name), name)))
   await endProcess(aptPidFile(directory), { signal: 'SIGKILL' })
   await unmountBelow(directory)
   if (network !== undefined) await removeNetwork(network)
+  rmSync(directory, { recursive: true, force: true })
+}
+
+/** Ends and removes one machine, whole or half made. */
+export async function removeMachine(network: Network, directory: string, name: string): Promise<void> {
+  await cutOff({ directory, name: namespaceOf(network, name), binds: [] })
+  await unplug(network, name)
   rmSync(directory, { recursive: true, force: true })
 }
 

@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { $, type ProcessPromise } from 'zx'
 import { ProvisionError } from '../errors.ts'
 
-/** A command on this machine: what it prints is kept, not shown. */
-export const local = $({ quiet: true, nothrow: true })
+/** A command on this machine: what it prints is kept, not shown. Ctrl-C ends it with us. */
+export const local = $({ quiet: true, nothrow: true, detached: false })
 
 /** Its standard output. Throws ProvisionError, with the end of all that it said, when it fails. */
 export async function must(where: string, what: string, command: ProcessPromise): Promise<string> {

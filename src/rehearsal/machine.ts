@@ -1,11 +1,11 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
 import { type Sh, sh } from '../sh.ts'
 import type { Output } from '../shell.ts'
 import { bootContainer, type Container, cutOff, initOf, isUp, shutDown, waitFor } from './container.ts'
 import { local, until } from './local.ts'
-import type { Address } from './network.ts'
+import { readState, writeState } from './machine-state.ts'
 
 /** A booted Debian 12 of a rehearsal. Its disk outlives stop and kill, until the rehearsal is stopped. */
 export interface Machine {
@@ -36,18 +36,6 @@ export interface Machine {
   hostKeys(): Promise<readonly string[]>
   /** What its console said, from its first boot on. */
   console(): string
-}
-
-/** What is kept of a machine, in machine.json of its directory. */
-export interface MachineState {
-  readonly name: string
-  readonly container: string
-  readonly address: Address
-  readonly rootPassword: string
-  readonly binds: readonly string[]
-  /** The layers below what it writes, the topmost first. */
-  readonly layers: readonly string[]
-  readonly snapshots: Readonly<Record<string, readonly string[]>>
 }
 
 /** The machine that lives in a directory. */
@@ -141,13 +129,3 @@ export function openMachine(directory: string): Machine {
     console: () => (existsSync(join(directory, 'console.log')) ? readFileSync(join(directory, 'console.log'), 'utf8') : ''),
   }
 }
-
-/** Writes machine.json, at once or not at all. */
-export function writeState(directory: string, state: MachineState): void {
-  const file = join(directory, 'machine.json')
-  writeFileSync(`${file}.new`, `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 })
-  renameSync(`${file}.new`, file)
-}
-
-const readState = (directory: string): MachineState =>
-  JSON.parse(readFileSync(join(directory, 'machine.json'), 'utf8')) as MachineState

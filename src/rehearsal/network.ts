@@ -1,4 +1,6 @@
-import { writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
 import { local, must } from './local.ts'
 import { locked } from './lock.ts'
@@ -9,9 +11,11 @@ export interface Address {
   readonly v6: string
 }
 
-/** The network of one rehearsal. Its number says all: names of links, namespaces and addresses follow from it. */
+/** The network of one rehearsal. Its addresses follow from its number, the names of its links from its id. */
 export interface Network {
   readonly number: number
+  /** Never used again, so that what is removed by it is ours. */
+  readonly id: string
 }
 
 // Addresses are from the ranges for benchmarks (RFC 2544, RFC 5180): nobody routes them, and no program takes them for
@@ -38,8 +42,8 @@ export const reverseZones = ({ number }: Network): Address => ({
   v6: `${`200100020000${number.toString(16).padStart(4, '0')}`.split('').toReversed().join('.')}.ip6.arpa`,
 })
 
-const switchOf = ({ number }: Network): string => `provision-${number}`
-const uplink = ({ number }: Network): string => `provision${number}`
+const switchOf = ({ id }: Network): string => `provision-${id}`
+const uplink = ({ id }: Network): string => `prov-${id}`
 
 /** The network namespace of a machine. */
 export const namespaceOf = (network: Network, machine: string): string => `${switchOf(network)}-${machine}`
@@ -51,7 +55,7 @@ export const namespaceOf = (network: Network, machine: string): string => `${swi
  */
 export async function makeNetwork(file: string): Promise<Network> {
   return locked('/run/lock/provision-network', async () => {
-    const network = { number: await freeNumber() }
+    const network = { number: await freeNumber(), id: randomBytes(4).toString('hex') }
     writeFileSync(file, `${JSON.stringify(network)}\n`, { mode: 0o600 })
     const [inner, link] = [switchOf(network), uplink(network)]
     const [us, way] = [operator(network), gateway(network)]
@@ -91,6 +95,9 @@ const rules = `table inet rehearsal {
   }
 }`
 
+/** False once this machine was started anew: a network does not outlive that. */
+export const networkExists = (network: Network): boolean => existsSync(join('/run/netns', switchOf(network)))
+
 /** Gives a machine its namespace with an eth0 in that network. */
 export async function plugIn(network: Network, machine: string): Promise<void> {
   const [inner, own] = [switchOf(network), namespaceOf(network, machine)]
@@ -102,6 +109,12 @@ ip netns add ${own}
 ip -n ${inner} link add ${machine} type veth peer name eth0 netns ${own}
 ip -n ${inner} link set ${machine} master machines up`,
   )
+}
+
+/** Takes a machine's namespace away, if it is there. */
+export async function unplug(network: Network, machine: string): Promise<void> {
+  const own = namespaceOf(network, machine)
+  if ((await namespaces()).includes(own)) await must(machine, 'removing its network', local`ip netns del ${own}`)
 }
 
 /** Removes all of it. Links vanish with the namespaces that hold one of their ends. */
@@ -116,14 +129,12 @@ const namespaces = async (): Promise<readonly string[]> =>
   [...(await local`ip netns list`).stdout.matchAll(/^\S+/gm)].map(([name]) => name)
 
 async function freeNumber(): Promise<number> {
-  const names = await namespaces()
   const routes = await must(
     'network',
     'reading the routes',
     local`ip -4 route show table all; ip -6 route show table all; ip -4 addr; ip -6 addr`,
   )
-  const taken = (number: number) =>
-    names.includes(`provision-${number}`) || routes.includes(`${prefix(number)}.`) || routes.includes(`${prefix6(number)}:`)
+  const taken = (number: number) => routes.includes(`${prefix(number)}.`) || routes.includes(`${prefix6(number)}:`)
   // Not from 0: those who use this range themselves tend to begin there.
   const free = Array.from({ length: 256 }, (_, i) => 256 + i).find((number) => !taken(number))
   if (free === undefined)

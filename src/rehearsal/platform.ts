@@ -30,7 +30,7 @@ export async function preparePlatform(onProgress: (text: string) => void): Promi
     )
   if ((await local`command -v apt-get`).exitCode !== 0)
     throw new ProvisionError('rehearse', 'it is built from Debian packages, and this machine has no apt-get', elsewhere)
-  process.env['PATH'] = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
+  process.env.PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
   const found = await Promise.all(Object.keys(programs).map(async (name) => (await local`command -v ${name}`).exitCode === 0))
   const missing = [...new Set(Object.values(programs).filter((_, i) => found[i] !== true))]
   if ((await local`test -e /usr/share/keyrings/debian-archive-keyring.gpg`).exitCode !== 0) missing.push('debian-archive-keyring')

@@ -15,8 +15,11 @@ export interface World {
   readonly reverse: Address
 }
 
-/** Who has an address of its own in the small internet. */
-export type Role = 'dns' | 'acme' | 'peer' | 'apt' | 'ntfy' | 'borg'
+/** Who has an address of its own in the small internet: its last number. */
+export const roleNumbers = { dns: 2, acme: 3, peer: 4, apt: 5, ntfy: 6, borg: 7 } as const
+
+/** Who that may be. */
+export type Role = keyof typeof roleNumbers
 
 /** A domain and its first records, in the format of a zone file, without SOA and NS, which are put before them. */
 export interface Zone {

@@ -1,0 +1,66 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ProvisionError } from '../errors.ts'
+import { startAptCache } from './apt-daemon.ts'
+import type { Image, Workshop } from './image.ts'
+import { removeMachine } from './leftovers.ts'
+import type { Machine } from './machine.ts'
+import { makeMachine } from './make-machine.ts'
+import { readMirror } from './mirror.ts'
+import { checkName, machineDirectory } from './paths.ts'
+import { hostNumber, type State } from './state.ts'
+
+/** Makes a host in a rehearsal's network, as a provider would deliver it; not booted yet. A half made one is taken away. */
+export async function makeHost(
+  rehearsal: string,
+  workshop: Workshop,
+  { network, world, rootPassword }: State,
+  name: string,
+  image: Image,
+): Promise<Machine> {
+  const directory = machineDirectory(rehearsal, name)
+  const number = reserve(rehearsal, name)
+  try {
+    return await makeMachine(directory, workshop, {
+      name,
+      image,
+      network,
+      numbers: [number],
+      hostname: `vps-${number}.provider.example`,
+      resolver: world.addresses.dns.v4,
+      rootPassword,
+    })
+  } catch (error) {
+    await removeMachine(network, directory, name)
+    throw error
+  }
+}
+
+/** What images are built with: this machine's mirror, through the rehearsal's cache. */
+export async function openWorkshop(rehearsal: string, onProgress: (text: string) => void): Promise<Workshop> {
+  const mirror = await readMirror()
+  return { mirror, proxy: await startAptCache(rehearsal, mirror), onProgress }
+}
+
+/** The machines of a rehearsal, by name. */
+export function machineNames(rehearsal: string): readonly string[] {
+  const machines = join(rehearsal, 'machines')
+  return existsSync(machines) ? readdirSync(machines) : []
+}
+
+/** An address for a machine that nobody has, kept at once: others may be made at the same time. */
+function reserve(rehearsal: string, name: string): number {
+  checkName(name)
+  const directory = machineDirectory(rehearsal, name)
+  if (existsSync(directory)) throw new ProvisionError(name, 'there is a machine of that name already')
+  const taken = machineNames(rehearsal).map((other) => {
+    const file = join(machineDirectory(rehearsal, other), 'number')
+    return existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0
+  })
+  const first = name === 'host' ? hostNumber : hostNumber + 1
+  const number = Array.from({ length: 80 }, (_, i) => first + i).find((n) => !taken.includes(n))
+  if (number === undefined) throw new ProvisionError(name, 'a rehearsal has room for 80 hosts')
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  writeFileSync(join(directory, 'number'), `${number}\n`)
+  return number
+}

@@ -1,0 +1,79 @@
+import { join } from 'node:path'
+import { startAptCache } from './apt-daemon.ts'
+import { machineNames, makeHost, openWorkshop } from './hosts.ts'
+import type { Image } from './image.ts'
+import { startInternet, writeBundle } from './internet.ts'
+import { clearAway, removeMachine } from './leftovers.ts'
+import { all } from './local.ts'
+import { type Machine, openMachine } from './machine.ts'
+import { readMirror } from './mirror.ts'
+import { machineDirectory } from './paths.ts'
+import { internetDomain, type Tsig } from './service.ts'
+import { aptPort } from './services/apt-relay.ts'
+import { acmePorts } from './services/pebble.ts'
+import { type Addresses, addressesOf, type State } from './state.ts'
+
+/** A disposable Debian 12 and the small internet around it. */
+export interface Rehearsal {
+  readonly name: string
+  /** Where it is kept: `~/.local/state/provision/rehearsals/NAME`. What the caller puts here goes with it. */
+  readonly directory: string
+  readonly addresses: Addresses
+  /** The host to provision. */
+  readonly host: Machine
+  /** Everything around it: one machine, with an address for each role. */
+  readonly internet: Machine
+  /** What hosts must trust to talk to the ACME server and to what it certifies: a PEM file on this machine. */
+  readonly caBundle: string
+  readonly acmeDirectory: string
+  readonly dnsServer: string
+  readonly tsig: Tsig
+  /** The proxy for the hosts' apt. They have no other way to a package. */
+  readonly aptProxy: string
+  readonly rootPassword: string
+  /** Makes and boots one more host in the same network: for tests. */
+  addHost(name: string, image: Image): Promise<Machine>
+  /** Ends and removes a host that was added. */
+  removeHost(name: string): Promise<void>
+  /** Boots what is down, waits until all of it answers, and renews the bundle. */
+  start(): Promise<void>
+  /** Ends it and removes all of it. */
+  stop(): Promise<void>
+}
+
+/** The rehearsal that lives in a directory. */
+export function openRehearsal(name: string, directory: string, state: State, onProgress: (text: string) => void): Rehearsal {
+  const { network, world, rootPassword } = state
+  const machine = (one: string) => openMachine(machineDirectory(directory, one))
+  const caBundle = join(directory, 'ca.pem')
+  return {
+    name,
+    directory,
+    addresses: addressesOf(state),
+    get host() {
+      return machine('host')
+    },
+    internet: machine('internet'),
+    caBundle,
+    acmeDirectory: `https://acme.${internetDomain}:${acmePorts.directory}/dir`,
+    dnsServer: world.addresses.dns.v4,
+    tsig: world.tsig,
+    aptProxy: `http://${world.addresses.apt.v4}:${aptPort}`,
+    rootPassword,
+
+    addHost: async (one, image) => {
+      const made = await makeHost(directory, await openWorkshop(directory, onProgress), state, one, image)
+      await made.start()
+      return made
+    },
+    removeHost: (one) => removeMachine(network, machineDirectory(directory, one), one),
+
+    start: async () => {
+      await startAptCache(directory, await readMirror())
+      const others = machineNames(directory).filter((one) => one !== 'internet')
+      await all([startInternet(machine('internet'), world), ...others.map((one) => machine(one).start())])
+      await writeBundle(machine('internet'), world, caBundle)
+    },
+    stop: () => clearAway(directory),
+  }
+}
