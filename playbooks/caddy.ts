@@ -14,12 +14,11 @@ import { text } from '../src/text.ts'
 
 type Caddy = Pick<Server, 'acme' | 'admin' | 'sites'> & {
   readonly origin: ArtifactOrigin
-  readonly caBundle: string | undefined
   readonly stampKey: Secret
 }
 
 /** The web server: one site a domain, each with a certificate that Caddy gets and renews itself. */
-export const caddy = ({ acme, admin, sites, origin, caBundle, stampKey }: Caddy): Playbook =>
+export const caddy = ({ acme, admin, sites, origin, stampKey }: Caddy): Playbook =>
   playbook('caddy', [
     step('Install Caddy', [
       artifact({ name: 'caddy', ...origin, path: '/usr/local/bin/caddy' }),
@@ -36,7 +35,7 @@ export const caddy = ({ acme, admin, sites, origin, caBundle, stampKey }: Caddy)
     step('Configure Caddy', [
       directory({ path: '/etc/caddy' }),
       directory({ path: '/etc/caddy/auth', mode: '0750', group: 'caddy' }),
-      ...(caBundle === undefined ? [] : [file({ path: caFile, content: caBundle })]),
+      ...(acme.ca === undefined ? [] : [file({ path: caFile, content: acme.ca })]),
       file({ path: '/etc/systemd/system/caddy.service', content: text('etc/systemd/system/caddy.service') }),
       ...sites.flatMap(({ domain, basic_auth: auth }) =>
         auth === undefined ? [] : [basicAuth({ path: authFile(domain), ...auth, stampKey })],
@@ -45,7 +44,7 @@ export const caddy = ({ acme, admin, sites, origin, caBundle, stampKey }: Caddy)
         path: '/etc/caddy/Caddyfile',
         content: caddyfile({
           directory: acme.directory,
-          caBundle: caBundle === undefined ? undefined : caFile,
+          caBundle: acme.ca === undefined ? undefined : caFile,
           email: acme.email,
           sites: sites.map(({ domain, aliases, root, basic_auth }) => ({
             names: [domain, ...aliases],

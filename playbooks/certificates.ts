@@ -15,13 +15,12 @@ import { text } from '../src/text.ts'
 
 type Certificates = Pick<Server, 'acme' | 'dns' | 'mail'> & {
   readonly origin: ArtifactOrigin
-  readonly caBundle: string | undefined
 }
 
 const unit = 'provision-certificates'
 
 /** The mail certificate: issued by DNS-01, readable by maddy and writable by nobody but root, renewed daily when it is due. */
-export const certificates = ({ acme, dns, mail, origin, caBundle }: Certificates): Playbook =>
+export const certificates = ({ acme, dns, mail, origin }: Certificates): Playbook =>
   playbook('certificates', [
     step('Install acme.sh', [
       // acme.sh asks with curl; nsupdate is in bind9-dnsutils.
@@ -37,14 +36,14 @@ export const certificates = ({ acme, dns, mail, origin, caBundle }: Certificates
       directory({ path: acmePlaces.state, mode: '0700' }),
       file({ path: '/etc/provision/acme.env', content: environment(dns), mode: '0600' }),
       ...nsupdateKey(dns),
-      ...(caBundle === undefined ? [] : [file({ path: caFile, content: caBundle })]),
+      ...(acme.ca === undefined ? [] : [file({ path: caFile, content: acme.ca })]),
       file({
         path: `/usr/local/sbin/${unit}`,
         mode: '0755',
         content: renewal({
           certificates: [{ name: mail.hostname, names: [mail.hostname], group: 'maddy', unit: 'maddy.service', port: 465 }],
           directory: acme.directory,
-          caBundle: caBundle === undefined ? undefined : caFile,
+          caBundle: acme.ca === undefined ? undefined : caFile,
           email: acme.email,
           api: dns.provider === 'ovh' ? 'dns_ovh' : 'dns_nsupdate',
           wait: dns.wait,

@@ -15,17 +15,15 @@ export interface Context {
   readonly prune: boolean
   /** What identifies the pinned programs. */
   readonly origins: Readonly<Record<keyof Server['artifacts'], ArtifactOrigin>>
-  /** The PEM text of a CA of one's own. */
-  readonly caBundle: string | undefined
 }
 
 /** The order of an install: the table of contents of a server. */
-export const server = (s: Server, { prune, origins, caBundle }: Context): readonly Playbook[] => [
+export const server = (s: Server, { prune, origins }: Context): readonly Playbook[] => [
   base(s),
   access({ ...s, stampKey: s.stamp_key, prune }),
   firewall(s),
   fail2ban(s),
-  certificates({ ...s, origin: origins['acme.sh'], caBundle }),
+  certificates({ ...s, origin: origins['acme.sh'] }),
   maddy({ ...s, origin: origins.maddy, stampKey: s.stamp_key }),
-  caddy({ ...s, origin: origins.caddy, stampKey: s.stamp_key, caBundle }),
+  caddy({ ...s, origin: origins.caddy, stampKey: s.stamp_key }),
 ]

@@ -18,14 +18,13 @@ export const referencePlaybooks = (server: Server): readonly Playbook[] =>
   playbooks(server, {
     prune: false,
     origins: { maddy: origin('maddy'), caddy: origin('caddy'), 'acme.sh': origin('acme.sh') },
-    caBundle: 'PEM\n',
   })
 
 const origin = (name: string): ArtifactOrigin => ({
   version: '1',
   origin: {
-    amd64: { text: `${name} 1 amd64`, sha256: () => 'a'.repeat(64) },
-    arm64: { text: `${name} 1 arm64`, sha256: () => 'b'.repeat(64) },
+    amd64: { text: () => `${name} 1 amd64`, sha256: () => 'a'.repeat(64) },
+    arm64: { text: () => `${name} 1 arm64`, sha256: () => 'b'.repeat(64) },
   },
 })
 

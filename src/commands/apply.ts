@@ -1,14 +1,13 @@
 import { userInfo } from 'node:os'
 import type { Drift, Listener } from '../converge.ts'
-import { Interrupted, ProvisionError } from '../errors.ts'
+import { ProvisionError } from '../errors.ts'
 import { count, type Plan, plan, select } from '../plan.ts'
 import { type RunHooks, recover, run } from '../run.ts'
 import type { Step } from '../step.ts'
 import type { TaskLine } from '../ui/tasks.ts'
 import { diffLines } from './diff.ts'
 import type { Io } from './io.ts'
-import { list } from './list.ts'
-import { open, type Opened, type OpenOptions } from './open.ts'
+import { type Opened, type OpenOptions, open } from './open.ts'
 import { stopSignals } from './signals.ts'
 
 /** What `provision --host X` may be told. */
@@ -26,7 +25,11 @@ export interface ApplyOptions extends OpenOptions {
 export async function apply(options: ApplyOptions, io: Io): Promise<number> {
   const began = performance.now()
   if (!options.check && !options.yes && io.ask === undefined)
-    throw new ProvisionError('provision', 'there is no terminal to ask on', 'say --yes to correct what differs, or --check to look only')
+    throw new ProvisionError(
+      'provision',
+      'there is no terminal to ask on',
+      'say --yes to correct what differs, or --check to look only',
+    )
   const opened = await open(options, io)
   try {
     const steps = select(opened.playbooks, options.only)
@@ -65,7 +68,13 @@ async function correctAll(opened: Opened, steps: readonly Step[], seen: Plan, io
   }
 }
 
-function hooks(opened: Opened, { host }: Plan, io: Io, stopped: RunHooks['stopped'], lines: { start(title: string): TaskLine } | undefined): RunHooks {
+function hooks(
+  opened: Opened,
+  { host }: Plan,
+  io: Io,
+  stopped: RunHooks['stopped'],
+  lines: { start(title: string): TaskLine } | undefined,
+): RunHooks {
   let line: TaskLine | undefined
   let [step, began] = [undefined as Step | undefined, 0]
   const listener: Listener = {
@@ -74,7 +83,8 @@ function hooks(opened: Opened, { host }: Plan, io: Io, stopped: RunHooks['stoppe
   }
   return {
     stopped,
-    obtain: (artifact) => opened.obtain(artifact, host.architecture, (text) => (line === undefined ? io.report.say(text) : line.update(text))),
+    obtain: (artifact) =>
+      opened.obtain(artifact, host.architecture, (text) => (line === undefined ? io.report.say(text) : line.update(text))),
     listener: () => listener,
     stepStarts: (next) => {
       ;[step, began] = [next, performance.now()]

@@ -1,6 +1,6 @@
 import { createTwoFilesPatch } from 'diff'
-import { hidden, Secret } from '../secret.ts'
 import type { Plan } from '../plan.ts'
+import { hidden, Secret } from '../secret.ts'
 import { sh } from '../sh.ts'
 import type { Shell } from '../shell.ts'
 
@@ -12,9 +12,17 @@ export async function diffLines(shell: Shell, { steps }: Plan): Promise<readonly
     .flatMap(({ resource: { kind, desired } }) => kind.text?.(desired) ?? [])
   const open = texts.filter(({ wanted }) => !(wanted instanceof Secret))
   const closed = texts.filter(({ wanted }) => wanted instanceof Secret)
-  const have = open.length === 0 ? [] : await contents(shell, open.map(({ path }) => path))
+  const have =
+    open.length === 0
+      ? []
+      : await contents(
+          shell,
+          open.map(({ path }) => path),
+        )
   return [
-    ...open.flatMap(({ path, wanted }, i) => createTwoFilesPatch(`${path} on the host`, `${path} as declared`, have[i]!, String(wanted), '', '').split('\n').slice(1)),
+    ...open.flatMap(({ path, wanted }, i) =>
+      createTwoFilesPatch(`${path} on the host`, `${path} as declared`, have[i]!, String(wanted), '', '').split('\n').slice(1),
+    ),
     ...closed.map(({ path }) => `${path}: ${hidden}`),
   ]
 }

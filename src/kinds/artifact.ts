@@ -14,9 +14,9 @@ export interface ArtifactOrigin {
   readonly origin: { readonly amd64: Origin; readonly arm64: Origin }
 }
 
-/** Where a file comes from, and its digest, which is only known once it has been obtained. */
+/** Where a file comes from, which at its first use names no digest yet, and the digest of what is sent, known once it was obtained. */
 export interface Origin {
-  readonly text: string
+  readonly text: () => string
   readonly sha256: () => string | undefined
 }
 
@@ -61,7 +61,7 @@ printf '%s\t%s\t%s\t%s\n' ${name} "$(dpkg --print-architecture)" "$content" "$(s
     ),
 
   diff: ({ origin }, have) => {
-    const { text } = origin[have.architecture]
+    const text = origin[have.architecture].text()
     if (have.content === 'absent') return [{ field: 'origin', from: 'absent', to: text }]
     return [
       ...(have.origin === text ? [] : [{ field: 'origin', from: have.origin || 'unknown', to: text }]),
@@ -84,7 +84,7 @@ rm -rf -- ${path}`
 }
 mv -T -- ${`${path}.provision`} ${path}
 mkdir -p -m 0700 -- "$provision/artifact"
-{ printf '%s\n' ${origin[architecture].text}; artifact_digest ${path} ${String(tree)}; artifact_look ${path}; } > "$provision/artifact/.new"
+{ printf '%s\n' ${origin[architecture].text()}; artifact_digest ${path} ${String(tree)}; artifact_look ${path}; } > "$provision/artifact/.new"
 mv -T -- "$provision/artifact/.new" "$provision/artifact/"${name}
 rm -f -- "$sent"`,
 

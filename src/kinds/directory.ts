@@ -32,8 +32,7 @@ done
         ([, type, path]) => [path!, { type: type as 'absent' | 'other' }] as const,
       ),
       ...[...output.matchAll(/^stat (\d+) (\S+) (\S+) (\/.*)$/gm)].map(
-        ([, mode, owner, group, path]) =>
-          [path!, { type: 'directory', mode: `0${mode}`, owner: owner!, group: group! }] as const,
+        ([, mode, owner, group, path]) => [path!, { type: 'directory', mode: `0${mode}`, owner: owner!, group: group! }] as const,
       ),
     ]),
 

@@ -40,10 +40,7 @@ fi`,
     const digests = new Map([...output.matchAll(/^([0-9a-f]{64}) {2}(\/.*)$/gm)].map(([, digest, path]) => [path, digest]))
     const files = [...output.matchAll(/^stat (\d+) (\S+) (\S+) (\/.*)$/gm)].map(
       ([, mode, owner, group, path]) =>
-        [
-          path!,
-          { type: 'file', mode: `0${mode}`, owner: owner!, group: group!, content: digests.get(path) ?? '' },
-        ] as const,
+        [path!, { type: 'file', mode: `0${mode}`, owner: owner!, group: group!, content: digests.get(path) ?? '' }] as const,
     )
     const rest = [...output.matchAll(/^(absent|other) (\/.*)$/gm)].map(
       ([, type, path]) => [path!, { type: type as 'absent' | 'other' }] as const,

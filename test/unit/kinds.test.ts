@@ -429,7 +429,7 @@ function sshdSays(ports: string, listens: string, passwords: string): string {
 }
 
 function pinned(): Resource {
-  const origin = (architecture: string) => ({ text: `maddy 0.9.5 ${architecture}`, sha256: () => undefined })
+  const origin = (architecture: string) => ({ text: () => `maddy 0.9.5 ${architecture}`, sha256: () => undefined })
   return artifact({
     name: 'maddy',
     version: '0.9.5',

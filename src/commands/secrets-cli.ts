@@ -1,0 +1,21 @@
+import { loadInventory } from '../inventory.ts'
+import type { Io } from './io.ts'
+import type { OpenOptions } from './open.ts'
+import { editSecrets, listSecrets, setSecret, showSecret } from './secrets.ts'
+
+/** `provision secrets list|show|set|edit`, with the process's own streams. */
+export async function secrets(verb: 'list' | 'show' | 'set' | 'edit', options: OpenOptions, io: Io, name = ''): Promise<number> {
+  const inventory = await loadInventory(options.inventory, options.host)
+  const say = (line: string) => io.report.say(line)
+  const streams = {
+    stdin: process.stdin,
+    say,
+    out: (line: string) => void process.stdout.write(`${line}\n`),
+    hidden: async (question: string) => (await import('../ui/ask.ts')).askPassword(question),
+  }
+  if (verb === 'list') await listSecrets(inventory, streams)
+  else if (verb === 'show') await showSecret(inventory, name, streams)
+  else if (verb === 'set') await setSecret(inventory, name, streams)
+  else await editSecrets(inventory, name === '' ? undefined : name, streams)
+  return 0
+}
