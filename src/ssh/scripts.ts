@@ -48,7 +48,7 @@ exec 8<"$output"
 printf '%s\n' ${inner.text} | setsid sh -c 'sh -s 9>&-; exit $?' 8<&- >"$output" 2>&1 &
 work=$!
 exec 9>&-
-tail -c +1 -f -- "$output" 8<&- </dev/null 2>/dev/null &
+tail --pid=$$ -c +1 -f -- "$output" 8<&- </dev/null 2>/dev/null &
 tail=$!
 wait "$work"
 code=$?
@@ -62,8 +62,8 @@ exit 0
 `
 }
 
-/** Holds the run lock (9) until its stdin ends, or says nothing for a minute: a half-open link ends nothing by itself. */
-export function holding(who: string, nonce: string): Sh {
+/** Holds the run lock (9) until its stdin ends, or is silent for so many seconds: a half-open link ends nothing by itself. */
+export function holding(who: string, nonce: string, silence = 60): Sh {
   return sh`{
 ${record(nonce)}
 say start
@@ -72,7 +72,7 @@ exec 9>>"$run/lock"
 if flock -n 9; then
   printf '%s\n' ${who} >"$run/lock"
   say locked
-  while [ -n "$(timeout 60 head -c 1 9>&-)" ]; do :; done
+  while [ -n "$(timeout ${silence} head -c 1 9>&-)" ]; do :; done
   : >"$run/lock"
 else
   say busy "$(head -n 1 -- "$run/lock")"
