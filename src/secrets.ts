@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ProvisionError } from './errors.ts'
+import { replaceFile, whileLocked } from './replace.ts'
 import type { Secret } from './secret.ts'
 import { formatSecrets, makeUp, parseSecrets } from './secrets/content.ts'
 import { type Identity, identityFile, makeIdentity, readIdentity } from './secrets/identity.ts'
-import { replaceFile, whileLocked } from './secrets/replace.ts'
 
 /** The secrets of one inventory: one file beside it, encrypted with age. Nothing is read before `open`. */
 export interface Store {

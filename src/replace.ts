@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { ProvisionError } from '../errors.ts'
+import { ProvisionError } from './errors.ts'
 
 /** Writes a file so that at any time, even after a power cut, the old or the new one is there, whole. */
 export async function replaceFile(path: string, content: string | Uint8Array, mode: number): Promise<void> {
