@@ -65,7 +65,7 @@ program
   .option('--json', 'events, one JSON object a line')
   .option('--verbose', 'the scripts that run')
   .option('--debug', 'stacks, and the SSH dialogue')
-  .action(act(async (flags, io) => (await import('./commands/rehearse.ts')).rehearse()))
+  .action(act(async (flags, io) => (await import('./commands/rehearse.ts')).rehearse(flags, io)))
 
 try {
   await program.parseAsync()

@@ -1,3 +1,103 @@
-export async function rehearse(): Promise<number> {
-  return 0
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ProvisionError } from '../errors.ts'
+import { type Inventory, loadInventory } from '../inventory.ts'
+import { writeInventory } from '../rehearsal/inventory.ts'
+import type { Rehearsal } from '../rehearsal/open.ts'
+import { proofs } from '../rehearsal/prove.ts'
+import { findRehearsal, startRehearsal, stopRehearsal } from '../rehearsal/rehearsal.ts'
+import { zonesOf } from '../rehearsal/zones.ts'
+import { root } from '../text.ts'
+import { seconds } from '../ui/report.ts'
+import { apply } from './apply.ts'
+import type { Io } from './io.ts'
+
+/** What `provision rehearse` may be told. */
+export interface RehearseOptions {
+  readonly host?: string
+  readonly inventory?: string
+  /** Begin anew, with a new host. */
+  readonly fresh?: boolean
+  /** Leave everything as it is when something fails. */
+  readonly keep?: boolean
+  readonly stop?: boolean
+  readonly debug?: boolean
 }
+
+/** The inventory that comes with us. */
+const embedded = 'xoyize.xyz'
+
+/**
+ * Makes a disposable host (or goes on with the one that is there), provisions it over SSH from a root password, and sends a mail
+ * through it. Returns the exit code. Throws ProvisionError when a proof fails; then the host goes, unless it is to be kept.
+ */
+export async function rehearse(options: RehearseOptions, io: Io): Promise<number> {
+  const say = (line: string) => io.report.say(line)
+  const inventory = await chosen(options)
+  if (options.stop) {
+    await stopRehearsal(inventory.name)
+    say(`the rehearsal of ${inventory.name} is gone`)
+    return 0
+  }
+  if (options.fresh) await stopRehearsal(inventory.name)
+  const began = performance.now()
+  const there = findRehearsal(inventory.name, say)
+  const rehearsal =
+    there ??
+    (await startRehearsal({
+      name: inventory.name,
+      mxname: inventory.server.mail.hostname,
+      zones: zonesOf(inventory.server),
+      onProgress: say,
+    }))
+  try {
+    if (there !== undefined) await there.start()
+    const made = await writeInventory(inventory, rehearsal, say)
+    process.env.PROVISION_ROOT_PASSWORD = rehearsal.rootPassword
+    const code = await provision(made, options, io)
+    if (code !== 0) return code
+    await prove(rehearsal, made, say)
+    say('a second run:')
+    const second = await provision(made, options, io)
+    say(`\nall of it took ${seconds(performance.now() - began)}. ${next(made, rehearsal)}`)
+    return second
+  } catch (error) {
+    if (!options.keep && there === undefined) await stopRehearsal(inventory.name)
+    throw error
+  }
+}
+
+const provision = ({ name, dir }: Inventory, { debug = false }: RehearseOptions, io: Io): Promise<number> =>
+  apply({ host: name, inventory: dir, debug, check: false, diff: false, yes: true, only: undefined }, io)
+
+/** A rehearsal is of the inventory that is named, else of the one that comes with us. */
+async function chosen({ host, inventory }: RehearseOptions): Promise<Inventory> {
+  if (host !== undefined) return loadInventory(inventory, host)
+  return loadInventory(inventory ?? fileURLToPath(new URL('inventory', root)), embedded)
+}
+
+async function prove(rehearsal: Rehearsal, { server, store }: Inventory, say: (line: string) => void): Promise<void> {
+  await store.open()
+  const password = (name: string): string => {
+    const value = store.value(name)
+    if (value === undefined) throw new ProvisionError(store.file, `has no ${name}`)
+    return value
+  }
+  for (const { title, try: attempt } of proofs(rehearsal, server, password)) {
+    const began = performance.now()
+    try {
+      say(`✓ ${title}: ${await attempt()} (${seconds(performance.now() - began)})`)
+    } catch (error) {
+      say(`✗ ${title}`)
+      throw error instanceof ProvisionError
+        ? error
+        : new ProvisionError(title, error instanceof Error ? error.message : String(error))
+    }
+  }
+}
+
+const next = ({ name, dir, server: { admin, ssh, address } }: Inventory, { directory }: Rehearsal): string => `Go on with:
+  provision --host ${name} --inventory ${dir} --check
+  ssh -p ${ssh.port} -o UserKnownHostsFile=${join(directory, 'inventory', 'known_hosts')} ${admin.user}@${address}
+  provision secrets list --host ${name} --inventory ${dir}
+  provision rehearse --host ${name} --stop`

@@ -1,0 +1,36 @@
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Inventory, loadInventory } from '../inventory.ts'
+import { makeIdentity, readIdentity } from '../secrets/identity.ts'
+import type { Machine } from './machine.ts'
+import type { Rehearsal } from './open.ts'
+import { caFile, rehearsed } from './rehearsed.ts'
+
+/**
+ * Writes the rehearsal's own inventory: the unchanged one but for what `rehearsed` sets, with secrets, identity, known_hosts and
+ * CA of its own. `provision --host NAME --inventory DIR` is all that is needed afterwards. Returns it, as it loads.
+ */
+export async function writeInventory(
+  { name, document }: Inventory,
+  rehearsal: Rehearsal,
+  say: (line: string) => void,
+): Promise<Inventory> {
+  const dir = join(rehearsal.directory, 'inventory')
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  writeFileSync(join(dir, `${name}.yml`), rehearsed(document, rehearsal).toString())
+  copyFileSync(rehearsal.caBundle, join(dir, caFile))
+  writeFileSync(join(dir, 'known_hosts'), knownHosts(rehearsal.host))
+  const identity = join(dir, 'identity')
+  if ((await readIdentity(identity)) === undefined) await makeIdentity(identity, () => undefined)
+  const inventory = await loadInventory(dir, name)
+  await inventory.store.update((values) => new Map([...values, ['dns/tsig', rehearsal.tsig.secret]]), say)
+  return inventory
+}
+
+/** The host's keys at both ports it may have: what an operator would have been shown by the provider's console. */
+function knownHosts({ root, address }: Machine): string {
+  const dir = join(root, 'etc', 'ssh')
+  const keys = readdirSync(dir).filter((file) => /^ssh_host_\w+_key\.pub$/.test(file))
+  const lines = keys.map((file) => readFileSync(join(dir, file), 'utf8').split(' ').slice(0, 2).join(' ').trim())
+  return lines.map((key) => `${address} ${key}\n`).join('')
+}

@@ -1,0 +1,30 @@
+import type { Document } from 'yaml'
+import type { Rehearsal } from './open.ts'
+
+/** What an inventory is told so that it means a rehearsal: nothing else of it is touched. */
+export function rehearsed(
+  document: Document,
+  {
+    addresses,
+    acmeDirectory,
+    dnsServer,
+    tsig,
+    aptProxy,
+  }: Pick<Rehearsal, 'addresses' | 'acmeDirectory' | 'dnsServer' | 'tsig' | 'aptProxy'>,
+): Document {
+  const copy = document.clone()
+  const set = (path: string, value: unknown) => copy.setIn(path.split('/'), copy.createNode(value))
+  set('address', addresses.host.v4)
+  set('address6', addresses.host.v6)
+  set('acme/directory', acmeDirectory)
+  set('acme/ca', caFile)
+  set('dns', { provider: 'nsupdate', server: dnsServer, key: { name: tsig.name, algorithm: tsig.algorithm }, wait: 2 })
+  set('apt/proxy', aptProxy)
+  set('artifacts/maddy/source', 'build')
+  set('artifacts/caddy/source', 'build')
+  set('artifacts/acme.sh/source', 'debian')
+  return copy
+}
+
+/** The bundle of the rehearsal's CA, beside its inventory. */
+export const caFile = 'ca.pem'
