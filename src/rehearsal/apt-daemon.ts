@@ -28,7 +28,7 @@ export async function startAptCache(directory: string, { upstream, proxy }: Mirr
         join(own, 'socket'),
         portFile,
       ],
-      environment: { NODE_USE_ENV_PROXY: '1', ...(proxy === undefined ? {} : { http_proxy: proxy }) },
+      variables: { NODE_USE_ENV_PROXY: '1', ...(proxy === undefined ? {} : { http_proxy: proxy }) },
     })
   }
   const listens = () => (existsSync(portFile) ? readFileSync(portFile, 'utf8').trim() : undefined)

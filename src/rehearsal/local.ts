@@ -2,8 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { $, type ProcessPromise } from 'zx'
 import { ProvisionError } from '../errors.ts'
 
+/** Our own environment; a user's PATH may lack what only root runs. */
+export const environment = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` }
+
 /** A command on this machine: what it prints is kept, not shown. Ctrl-C ends it with us. */
-export const local = $({ quiet: true, nothrow: true, detached: false })
+export const local = $({ quiet: true, nothrow: true, detached: false, env: environment })
 
 /** Its standard output. Throws ProvisionError, with the end of all that it said, when it fails. */
 export async function must(where: string, what: string, command: ProcessPromise): Promise<string> {

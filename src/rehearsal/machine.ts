@@ -15,7 +15,7 @@ export interface Machine {
   readonly rootPassword: string
   /** Its disk, as it is seen from this machine while it runs. */
   readonly root: string
-  /** Runs sh inside, as root, past sshd: for what a test or a peer does, not for provisioning. */
+  /** Runs sh inside, as root, past sshd: for what a test or a peer does, not for provisioning. Ended after two minutes. */
   run(script: Sh): Promise<Output>
   /** The same, where a failure is an error. Answers what it printed. */
   must(script: Sh): Promise<string>

@@ -98,7 +98,7 @@ const rules = `table inet rehearsal {
 /** False once this machine was started anew: a network does not outlive that. */
 export const networkExists = (network: Network): boolean => existsSync(join('/run/netns', switchOf(network)))
 
-/** Gives a machine its namespace with an eth0 in that network. */
+/** Gives a machine its namespace with an eth0 in that network. Waiting for duplicate addresses would cost its boot a second. */
 export async function plugIn(network: Network, machine: string): Promise<void> {
   const [inner, own] = [switchOf(network), namespaceOf(network, machine)]
   await must(
@@ -106,6 +106,7 @@ export async function plugIn(network: Network, machine: string): Promise<void> {
     'its network link',
     local`set -e
 ip netns add ${own}
+nsenter --net=/run/netns/${own} sh -c 'echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad'
 ip -n ${inner} link add ${machine} type veth peer name eth0 netns ${own}
 ip -n ${inner} link set ${machine} master machines up`,
   )

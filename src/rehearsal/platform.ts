@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { ProvisionError } from '../errors.ts'
-import { local, must } from './local.ts'
+import { environment, local, must } from './local.ts'
 
 /** The programs that a rehearsal runs on this machine, and the Debian package of each. */
 const programs: Readonly<Record<string, string>> = {
@@ -30,13 +31,12 @@ export async function preparePlatform(onProgress: (text: string) => void): Promi
     )
   if ((await local`command -v apt-get`).exitCode !== 0)
     throw new ProvisionError('rehearse', 'it is built from Debian packages, and this machine has no apt-get', elsewhere)
-  process.env.PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
-  const found = await Promise.all(Object.keys(programs).map(async (name) => (await local`command -v ${name}`).exitCode === 0))
-  const missing = [...new Set(Object.values(programs).filter((_, i) => found[i] !== true))]
-  if ((await local`test -e /usr/share/keyrings/debian-archive-keyring.gpg`).exitCode !== 0) missing.push('debian-archive-keyring')
+  const absent = await local`for name in ${Object.keys(programs)}; do command -v "$name" >/dev/null || echo "$name"; done`
+  const missing = [...new Set([...absent.stdout.matchAll(/\S+/g)].map(([name]) => programs[name]!))]
+  if (!existsSync('/usr/share/keyrings/debian-archive-keyring.gpg')) missing.push('debian-archive-keyring')
   if (missing.length === 0) return
   onProgress(`installing ${missing.join(', ')} on this machine`)
-  const quiet = local({ env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+  const quiet = local({ env: { ...environment, DEBIAN_FRONTEND: 'noninteractive' } })
   const install = () => quiet`apt-get install -y --no-install-recommends ${missing} </dev/null`
   if ((await install()).exitCode === 0) return
   await must('rehearse', 'apt-get update', quiet`apt-get update`)

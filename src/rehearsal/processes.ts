@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { until } from './local.ts'
+import { environment, until } from './local.ts'
 
 /** A process that goes on without us, and the file that tells a later run which one it is. */
 export interface Detached {
@@ -8,11 +8,11 @@ export interface Detached {
   readonly pidFile: string
   readonly log: string
   readonly command: readonly string[]
-  readonly environment?: Readonly<Record<string, string>>
+  readonly variables?: Readonly<Record<string, string>>
 }
 
 /** Starts it. The pid file is written by the process itself before it becomes the command, so none is ever forgotten. */
-export async function startDetached({ pidFile, log, command, environment = {} }: Detached): Promise<void> {
+export async function startDetached({ pidFile, log, command, variables = {} }: Detached): Promise<void> {
   rmSync(pidFile, { force: true })
   const record = 'IFS= read -r stat < /proc/$$/stat; printf "%s\\n" "$stat" > "$1"; shift; exec "$@"'
   const out = openSync(log, 'a', 0o600)
@@ -20,7 +20,7 @@ export async function startDetached({ pidFile, log, command, environment = {} }:
     cwd: '/',
     detached: true,
     stdio: ['ignore', out, out],
-    env: { ...process.env, ...environment },
+    env: { ...environment, ...variables },
   })
   child.unref()
   closeSync(out)
