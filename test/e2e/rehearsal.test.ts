@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { $ } from 'zx'
 import { bare, oneSession, sshSocket, ufwOn } from '../../src/rehearsal/images.ts'
@@ -14,6 +15,7 @@ import { sh } from '../../src/sh.ts'
 
 const local = $({ quiet: true, nothrow: true })
 const names = ['e2e-one', 'e2e-two'] as const
+const leftovers = [...names, 'e2e-dead']
 const domain = 'reh.example.org'
 const mxname = `mx1.${domain}`
 let one: Rehearsal
@@ -29,12 +31,12 @@ const begin = (name: string): Promise<Rehearsal> =>
 
 before(async () => {
   scratch = mkdtempSync(join(tmpdir(), 'rehearsal-test-'))
-  await Promise.all(names.map(stopRehearsal))
+  await Promise.all(leftovers.map(stopRehearsal))
   ;[one, two] = (await Promise.all(names.map(begin))) as [Rehearsal, Rehearsal]
 })
 
 after(async () => {
-  await Promise.all(names.map(stopRehearsal))
+  await Promise.all(leftovers.map(stopRehearsal))
   rmSync(scratch, { recursive: true, force: true })
 })
 
@@ -72,22 +74,19 @@ command -v locale-gen || echo no locales`)
 })
 
 test('rehearsal: apt is locked during the first seconds of the first boot', async () => {
-  const { rehearsal } = { rehearsal: one }
   const free = async () =>
-    (await rehearsal.host.run(sh`systemctl is-active -q first-boot-upgrade.service`)).code === 0 ? undefined : true
-  const denied = await rehearsal.host.run(
-    sh`systemctl is-active -q first-boot-upgrade.service || exit 0; apt-get install -y hello`,
-  )
+    (await one.host.run(sh`systemctl is-active -q first-boot-upgrade.service`)).code === 0 ? undefined : true
+  const denied = await one.host.run(sh`systemctl is-active -q first-boot-upgrade.service || exit 0; apt-get install -y hello`)
   assert.ok(denied.code === 0 || /Could not get lock/.test(denied.stderr), denied.stderr)
-  assert.ok(existsSync(join(rehearsal.host.root, 'var/lib/first-boot-upgrade')), 'it ran')
+  assert.ok(existsSync(join(one.host.root, 'var/lib/first-boot-upgrade')), 'it ran')
   await until({ where: 'host', what: 'the end of the first upgrade', limit: 15_000 }, free)
-  assert.equal((await rehearsal.host.must(sh`systemctl is-failed first-boot-upgrade.service || true`)).trim(), 'inactive')
+  assert.equal((await one.host.must(sh`systemctl is-failed first-boot-upgrade.service || true`)).trim(), 'inactive')
 })
 
 test('rehearsal: the host asks its DNS for the domains of the inventory, both ways', async () => {
-  const { host, peer } = { host: one.addresses.host, peer: one.addresses.roles.peer }
+  const { host, roles } = one.addresses
   assert.match(await one.host.must(sh`getent ahosts ${mxname}`), new RegExp(host.v4.replaceAll('.', '[.]')))
-  assert.match(await one.host.must(sh`getent hosts ${peer.v4}`), /mx[.]peer[.]example/)
+  assert.match(await one.host.must(sh`getent hosts ${roles.peer.v4}`), /mx[.]peer[.]example/)
   assert.equal(await dig(one, domain, 'MX'), `10 ${mxname}.`)
   assert.deepEqual([await dig(one, '-x', host.v4), await dig(one, '-x', host.v6)], [`${mxname}.`, `${mxname}.`])
   assert.equal(await dig(one, 'peer.example', 'MX'), '10 mx.peer.example.')
@@ -218,16 +217,34 @@ test('rehearsal: other kinds of delivered hosts', async () => {
   )
 })
 
+/** Lines about links, mounts, processes and cgroups of this machine that hold one of these words. */
+async function traces(words: readonly string[]): Promise<readonly string[]> {
+  const look = local`cat /proc/self/mountinfo; ip -o addr; ip route; ip netns; ps -eo args; find /sys/fs/cgroup /run/systemd/nspawn -name 'provision*'`
+  return (await look).stdout.split('\n').filter((line) => words.some((word) => line.includes(word)))
+}
+
+const networkId = (directory: string): string => JSON.parse(readFileSync(join(directory, 'network.json'), 'utf8')).id
+
+test('rehearsal: one whose maker was killed half way is taken away', async () => {
+  const directory = join(dirname(one.directory), 'e2e-dead')
+  const made = import.meta.resolve('../../src/rehearsal/rehearsal.ts')
+  const program = `import(${JSON.stringify(made)}).then((it) => it.startRehearsal({ name: 'e2e-dead', mxname: 'mx1.example.org', zones: () => [] }))`
+  const maker = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'inherit' })
+  const booting = () => (existsSync(join(directory, 'machines/host/container.pid')) ? true : undefined)
+  await until({ where: 'e2e-dead', what: 'the beginning of its boot', limit: 20_000 }, booting)
+  maker.kill('SIGKILL')
+  const words = [directory, networkId(directory)]
+  assert.ok((await traces(words)).length > 4)
+  assert.equal(findRehearsal('e2e-dead'), undefined, 'it is not whole')
+  await stopRehearsal('e2e-dead')
+  assert.deepEqual(await traces(words), [])
+})
+
 test('rehearsal: nothing is left of it once it is stopped', async () => {
-  const id = JSON.parse(readFileSync(join(one.directory, 'network.json'), 'utf8')).id as string
-  const [directory, subnet] = [one.directory, one.addresses.host.v4.replace(/10$/, '')]
-  const marks = [directory, two.directory, id, subnet]
-  const left = async () => {
-    const look = local`cat /proc/self/mountinfo; ip -o addr; ip route; ip netns; ps -eo args; find /sys/fs/cgroup /run/systemd/nspawn -name 'provision*'`
-    return (await look).stdout.split('\n').filter((line) => marks.some((mark) => line.includes(mark)))
-  }
-  assert.ok((await left()).length > 10, 'the way it is looked for finds it while it runs')
+  const { directory } = one
+  const words = [directory, two.directory, networkId(directory), one.addresses.host.v4.replace(/10$/, '')]
+  assert.ok((await traces(words)).length > 10, 'the way it is looked for finds it while it runs')
   await Promise.all([one.stop(), two.stop()])
-  assert.deepEqual(await left(), [])
+  assert.deepEqual(await traces(words), [])
   assert.equal(existsSync(directory), false)
 })
