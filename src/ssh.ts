@@ -4,6 +4,8 @@ import { climb } from './ssh/ladder.ts'
 import type { Dial } from './ssh/link.ts'
 import type { Connection, LoginOptions } from './ssh/options.ts'
 
+import { signAtOnce } from './ssh/sign-at-once.ts'
+
 export { operatorKey } from './ssh/operator-key.ts'
 export type { Ask, Connection, LoginOptions } from './ssh/options.ts'
 
@@ -35,6 +37,7 @@ const dial: Dial = async ({ sock, user, algorithms, accepts, next, debug }) => {
     ...(debug === undefined ? {} : { debug }),
   })
   const client = ssh.connection!
+  signAtOnce(client)
   // A lost connection is told by its channels; what is said here is for --debug.
   client.on('error', (error) => debug?.(`ssh: ${error.message}`))
   await connecting

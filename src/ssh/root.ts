@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientChannel } from 'ssh2'
 import { ConnectionError } from '../errors.ts'
 import { type Sh, sh } from '../sh.ts'
@@ -48,16 +49,14 @@ export function rootOver(
 
   const open = async (command: Sh): Promise<ClientChannel> => {
     shared.execs++
-    const channel = await openChannel(link, address, command.text)
-    if (channel !== undefined) return channel
-    if (!busy(link))
-      throw new ConnectionError(
-        address,
-        'the host allows no session on this connection',
-        'look at MaxSessions in its sshd_config',
-      )
-    link = use(await openLink(reach, link.way, new AbortController().signal))
-    return open(command)
+    for (let n = 0; n < 40; n++) {
+      const channel = await openChannel(link, address, command.text)
+      if (channel !== undefined) return channel
+      // Where one session is all, the lock has it, or the one before has not quite gone there.
+      if (busy(link)) link = use(await openLink(reach, link.way, new AbortController().signal))
+      else await sleep(50)
+    }
+    throw new ConnectionError(address, 'the host allows no session on this connection', 'look at MaxSessions in its sshd_config')
   }
 
   /** After a script did not begin: makes another try worth it, or throws. */

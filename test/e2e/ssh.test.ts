@@ -5,6 +5,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import ssh2 from 'ssh2'
 import { Secret } from '../../src/secret.ts'
 import { sh } from '../../src/sh.ts'
 import { type Connection, type LoginOptions, login } from '../../src/ssh.ts'
@@ -59,6 +60,52 @@ describe('ssh: a host', { skip, timeout: 120_000 }, () => {
       assert.equal(connection.hostKey, host.hostKey)
       assert.equal(connection.execs, 1)
     })
+  })
+
+  test('a run that only looks costs one connection and one exec', async () => {
+    const before = host.log().length
+    await over(host.options(), (connection) => connection.run(sh`true`))
+    assert.equal(
+      host
+        .log()
+        .slice(before)
+        .match(/^Connection from/gm)?.length,
+      1,
+    )
+    assert.equal(
+      host
+        .log()
+        .slice(before)
+        .match(/^Starting session/gm)?.length,
+      1,
+    )
+  })
+
+  test('a host that takes a password by questions only', async () => {
+    const tried: string[] = []
+    const server = new ssh2.Server({ hostKeys: [readFileSync(join(host.dir, 'host'))] }, (client) => {
+      client
+        .on('error', () => undefined)
+        .on('authentication', (context) => {
+          tried.push(context.method)
+          if (context.method !== 'keyboard-interactive') return context.reject(['publickey', 'keyboard-interactive'])
+          context.prompt([{ prompt: 'Password: ', echo: false }], ([answer]) =>
+            answer === host.rootPassword ? context.accept() : context.reject(['keyboard-interactive']),
+          )
+        })
+    })
+    const { port } = await new Promise<{ port: number }>((resolve) =>
+      server.listen(0, '127.0.0.1', () => resolve(server.address())),
+    )
+    try {
+      const env = { HOME: host.home, PROVISION_ROOT_PASSWORD: host.rootPassword }
+      await over(host.options({ port, sshPort: port, hostKey: host.hostKey, keys: [], env }), async ({ as }) =>
+        assert.equal(as, `root@127.0.0.1:${port} with a password`),
+      )
+      assert.deepEqual(tried, ['password', 'keyboard-interactive'])
+    } finally {
+      server.close()
+    }
   })
 
   test('a script that a signal ends has the code that a shell would give', async () => {
