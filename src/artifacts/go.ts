@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ProvisionError } from '../errors.ts'
 import { sha256Of } from './download.ts'
 import type { Digest, Lock } from './lock.ts'
-import { has, run } from './run.ts'
+import { run } from './run.ts'
+import { fetchModule, toolchain } from './toolchain.ts'
 
 /** What is built, for whom, and where things may be kept. */
 export interface Build {
@@ -18,8 +17,12 @@ export interface Build {
   readonly log: (line: string) => void
 }
 
-/** The Go that builds both; it is pinned too. maddy 0.9 needs 1.23, Caddy 2.11 needs 1.26. */
-const goVersion = '1.26.8'
+interface Built {
+  readonly path: string
+  readonly sha256: string
+  /** Of the module that it was built from. */
+  readonly sum: Digest
+}
 
 const modules = {
   maddy: { path: 'github.com/foxcpp/maddy', package: './cmd/maddy', flags: () => [] },
@@ -37,20 +40,23 @@ const modules = {
  */
 export async function build(wanted: Build): Promise<{ readonly path: string; readonly sha256: string }> {
   const { lock, key, log, name, version, architecture } = wanted
-  const recorded = lock.get(key)
-  const before = recorded === undefined ? undefined : await built(wanted, recorded)
-  if (before !== undefined) return before
+  const before = await built(wanted, lock.get(key))
+  if (before !== undefined) {
+    await lock.check(key, before.sum, before.path)
+    return before
+  }
 
   const { path: module, package: main, flags } = modules[name]
+  await mkdir(join(wanted.cacheDir, 'go'), { recursive: true, mode: 0o700 })
+  const work = await mkdtemp(join(wanted.cacheDir, 'go', 'work-'))
+  // What is compiled goes with the build: a gigabyte that the next version would not use.
   const places = {
     GOPATH: join(wanted.cacheDir, 'go'),
-    GOCACHE: join(wanted.cacheDir, 'go', 'build'),
+    GOCACHE: join(work, 'cache'),
     GOFLAGS: '-modcacherw',
     GOWORK: 'off',
     GO111MODULE: 'on',
   }
-  await mkdir(places.GOCACHE, { recursive: true, mode: 0o700 })
-  const work = await mkdtemp(join(wanted.cacheDir, 'go', 'work-'))
   try {
     const go = await toolchain(wanted, work, places)
     log(`building ${name} ${version} for ${architecture} from its Go module: this takes some minutes`)
@@ -68,8 +74,6 @@ export async function build(wanted: Build): Promise<{ readonly path: string; rea
     return { path, sha256 }
   } finally {
     await rm(work, { recursive: true, force: true })
-    // A gigabyte that the next version would not use.
-    await rm(places.GOCACHE, { recursive: true, force: true })
   }
 }
 
@@ -81,72 +85,22 @@ export async function keepBuilt(wanted: Omit<Build, 'lock' | 'key' | 'log'>, sum
   return path
 }
 
-/** `maddy-0.9.5-amd64-` and the module's sum: what comes after it is the digest of the file itself. */
+/** `maddy-0.9.5-amd64-h1_…-`, with the module's sum: what comes after it is the digest of the file itself. */
 const stem = ({ name, version, architecture }: Pick<Build, 'name' | 'version' | 'architecture'>, sum: Digest): string =>
-  `${name}-${version}-${architecture}-${createHash('sha256').update(sum).digest('hex').slice(0, 12)}-`
+  `${name}-${version}-${architecture}-h1_${Buffer.from(sum.slice(3), 'base64').toString('base64url')}-`
 
-/** One that was built before and is still what it was then. */
-async function built(wanted: Build, sum: Digest): Promise<{ readonly path: string; readonly sha256: string } | undefined> {
-  const dir = join(wanted.cacheDir, 'built')
-  const start = stem(wanted, sum)
-  for (const file of (await readdir(dir).catch(() => [])).filter((one) => one.startsWith(start))) {
-    const [path, sha256] = [join(dir, file), file.slice(start.length)]
-    if ((await sha256Of(path)) === sha256) return { path, sha256 }
+/** One that was built before, from the recorded module if there is a record, and is still what it was then. */
+async function built({ name, version, architecture, cacheDir }: Build, recorded: Digest | undefined): Promise<Built | undefined> {
+  const dir = join(cacheDir, 'built')
+  for (const file of (await readdir(dir).catch(() => [])).filter((one) =>
+    one.startsWith(`${name}-${version}-${architecture}-h1_`),
+  )) {
+    const [, encoded = '', sha256 = ''] = /-h1_([\w-]{43})-([0-9a-f]{64})$/.exec(file) ?? []
+    const sum = `h1:${Buffer.from(encoded, 'base64url').toString('base64')}` as const
+    if (recorded !== undefined && recorded !== sum) continue
+    const path = join(dir, file)
+    if ((await sha256Of(path)) === sha256) return { path, sha256, sum }
     await rm(path, { force: true })
   }
   return undefined
-}
-
-async function fetchModule(
-  go: string,
-  module: string,
-  cwd: string,
-  env: Readonly<Record<string, string>>,
-  log: Build['log'],
-): Promise<{ readonly dir: string; readonly sum: Digest }> {
-  const said: unknown = JSON.parse((await run(go, ['mod', 'download', '-json', module], { cwd, env, log })).toString())
-  const field = (name: string): unknown => (typeof said === 'object' && said !== null ? Reflect.get(said, name) : undefined)
-  const [dir, sum] = [field('Dir'), field('Sum')]
-  if (typeof dir !== 'string' || typeof sum !== 'string' || !sum.startsWith('h1:'))
-    throw new ProvisionError(module, `cannot be downloaded: ${String(field('Error') ?? 'go said nothing')}`)
-  return { dir, sum: sum as Digest }
-}
-
-/** A Go that is new enough: the one in PATH, else the pinned one, which any Go can download. */
-async function toolchain({ lock, log }: Build, cwd: string, places: Readonly<Record<string, string>>): Promise<string> {
-  if (!(await has('go'))) await installGo(log)
-  const [, major = '0', minor = '0'] =
-    /go(\d+)\.(\d+)/.exec((await run('go', ['version'], { env: { GOTOOLCHAIN: 'local' } })).toString()) ?? []
-  const [wantedMajor = 0, wantedMinor = 0] = goVersion.split('.').map(Number)
-  if (Number(major) > wantedMajor || (Number(major) === wantedMajor && Number(minor) >= wantedMinor)) return 'go'
-
-  const platform = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`
-  log(`go ${major}.${minor} is too old: getting ${goVersion} for this build`)
-  const module = `golang.org/toolchain@v0.0.1-go${goVersion}.${platform}`
-  const { dir, sum } = await fetchModule('go', module, cwd, { ...places, GOTOOLCHAIN: 'local' }, log)
-  await lock.check(`go ${goVersion} ${platform}`, sum, module)
-  // A module's files come without the x bit.
-  const tools = join(dir, 'pkg', 'tool', platform.replace('-', '_'))
-  for (const folder of [join(dir, 'bin'), tools]) for (const file of await readdir(folder)) await chmod(join(folder, file), 0o755)
-  return join(dir, 'bin', 'go')
-}
-
-async function installGo(log: Build['log']): Promise<void> {
-  const hint = 'install Go, or take “source: release”'
-  if (!(await has('apt-get'))) throw new ProvisionError('go', 'there is no Go on this machine to build with', hint)
-  log('installing golang-go from Debian on this machine')
-  const root = process.getuid?.() === 0
-  const install = () =>
-    run(
-      root ? 'apt-get' : 'sudo',
-      [...(root ? [] : ['-n', 'apt-get']), 'install', '-y', '--no-install-recommends', 'golang-go'],
-      { env: { DEBIAN_FRONTEND: 'noninteractive' }, log },
-    )
-  await install().catch((error: unknown) => {
-    throw new ProvisionError(
-      'go',
-      `there is no Go on this machine, and installing it failed: ${error instanceof Error ? error.message : String(error)}`,
-      `sudo apt-get install golang-go; or ${hint}`,
-    )
-  })
 }

@@ -36,7 +36,7 @@ export async function run(
   }
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
   if (code === 0) return output
-  const last = said
+  const last = (said.length > 0 ? said : (await output).toString().split('\n'))
     .filter((line) => line.trim() !== '')
     .slice(-6)
     .join('\n')

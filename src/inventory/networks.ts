@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import * as z from 'zod'
+import { bits, shortest } from '../addresses.ts'
 
 /** An IPv4 address. */
 export const Address4 = z.ipv4({ error: 'is no IPv4 address', abort: true }).refine(isIPv4, 'is no IPv4 address')
@@ -26,10 +27,6 @@ export const Network = z
 /** A TCP or UDP port. */
 export const Port = z.int().min(1).max(65535)
 
-function shortest(address: string): string {
-  return isIPv6(address) ? new URL(`http://[${address}]/`).hostname.slice(1, -1) : address
-}
-
 /** A network in its shortest form; nothing when it is none, or has bits set below the mask. */
 function network(value: string): string | undefined {
   const [address = '', mask] = value.split('/')
@@ -39,13 +36,4 @@ function network(value: string): string | undefined {
   const below = (1n << BigInt(size - length)) - 1n
   if ((bits(address) & below) !== 0n) return undefined
   return mask === undefined ? shortest(address) : `${shortest(address)}/${length}`
-}
-
-function bits(address: string): bigint {
-  if (isIPv4(address)) return address.split('.').reduce((sum, byte) => (sum << 8n) + BigInt(byte), 0n)
-  const [left = '', right] = shortest(address).split('::')
-  const words = (part: string) => (part === '' ? [] : part.split(':'))
-  const [head, tail] = [words(left), words(right ?? '')]
-  const all = right === undefined ? head : [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail]
-  return all.reduce((sum, word) => (sum << 16n) + BigInt(`0x${word}`), 0n)
 }

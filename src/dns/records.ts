@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto'
+import { bits } from '../addresses.ts'
+import type { Domain, Server } from '../inventory.ts'
+
+/** One record. The name is absolute, without its final dot; `data` is as in a zone file, but a TXT is its text as it is. */
+export interface DnsRecord {
+  readonly name: string
+  readonly type: 'A' | 'AAAA' | 'CAA' | 'MX' | 'PTR' | 'SRV' | 'TLSA' | 'TXT'
+  readonly ttl: number
+  readonly data: string
+}
+
+/** What the inventory does not know: it is made on the host. What is left out is not published. */
+export interface HostFacts {
+  /** By domain: the selector and its TXT (`v=DKIM1; k=rsa; p=…`). */
+  readonly dkim?: ReadonlyMap<string, readonly { readonly selector: string; readonly value: string }[]>
+  /** Digests of the mail certificate's keys: sha256 of the public key, in hex. */
+  readonly tlsa?: readonly string[]
+}
+
+type Published = Pick<Server, 'hostname' | 'address' | 'address6' | 'domains' | 'sites' | 'mail' | 'acme' | 'dns'>
+
+/** What should be published: the records of each zone, one zone a domain. Pure. */
+export function desiredRecords(server: Published, facts: HostFacts = {}): ReadonlyMap<string, readonly DnsRecord[]> {
+  const all = [...hostRecords(server, facts), ...server.domains.flatMap((domain) => domainRecords(server, domain, facts))]
+  const zones = server.domains.map(({ name }) => name)
+  const unique = new Map(all.map((record) => [[record.name, record.type, record.data].join(' '), record]))
+  return new Map(zones.map((zone) => [zone, [...unique.values()].filter(({ name }) => zoneOf(name, zones) === zone)]))
+}
+
+/** The PTR records of both addresses: they are set at the provider. */
+export function reverseRecords({ address, address6, mail, dns }: Published): readonly DnsRecord[] {
+  const ptr = (name: string): DnsRecord => ({ name, type: 'PTR', ttl: dns.ttl, data: `${mail.hostname}.` })
+  return [
+    ptr(`${address.split('.').toReversed().join('.')}.in-addr.arpa`),
+    ...(address6 === undefined
+      ? []
+      : [ptr(`${[...bits(address6).toString(16).padStart(32, '0')].toReversed().join('.')}.ip6.arpa`)]),
+  ]
+}
+
+/** The MTA-STS policy of a domain: what `https://mta-sts.DOMAIN/.well-known/mta-sts.txt` says, with CRLF as RFC 8461 wants it. */
+export function mtaStsPolicy({ mta_sts: { mode, max_age } }: Pick<Domain, 'mta_sts'>, mx: string): string {
+  return ['version: STSv1', `mode: ${mode}`, `mx: ${mx}`, `max_age: ${max_age}`, ''].join('\r\n')
+}
+
+/** Names that change soon, or that a mistake in should leave soon. */
+const shortTtl = 600
+
+function hostRecords(
+  { hostname, address, address6, mail, dns, sites, domains }: Published,
+  { tlsa = [] }: HostFacts,
+): readonly DnsRecord[] {
+  const { ttl } = dns
+  // A domain's own name points to its web, below.
+  const names = [...new Set([hostname, mail.hostname, ...sites.flatMap(({ domain, aliases }) => [domain, ...aliases])])].filter(
+    (name) => !domains.some((domain) => domain.name === name),
+  )
+  return [
+    // Each by its name, although there is a wildcard: that stops where anything else stands at or below a name.
+    ...names.flatMap((name) => hosts(name, { address, address6 }, ttl)),
+    { name: mail.hostname, type: 'TXT', ttl: shortTtl, data: 'v=spf1 a -all' },
+    ...tlsa.map(
+      (digest): DnsRecord => ({
+        name: `_25._tcp.${mail.hostname}`,
+        type: 'TLSA',
+        ttl: shortTtl,
+        data: `3 1 1 ${digest.toLowerCase()}`,
+      }),
+    ),
+  ]
+}
+
+function domainRecords(server: Published, domain: Domain, { dkim }: HostFacts): readonly DnsRecord[] {
+  const { name, web, dmarc, mta_sts, tls_reports } = domain
+  const { ttl } = server.dns
+  const mx = server.mail.hostname
+  const here = { address: server.address, address6: server.address6 }
+  const away = web === 'here' ? here : web.elsewhere
+  const txt = (at: string, data: string, seconds = ttl): DnsRecord => ({ name: at, type: 'TXT', ttl: seconds, data })
+  const caa = (data: string): DnsRecord => ({ name, type: 'CAA', ttl, data })
+  const service = (at: string, port: number): DnsRecord => ({
+    name: `${at}._tcp.${name}`,
+    type: 'SRV',
+    ttl,
+    data: `0 1 ${port} ${mx}.`,
+  })
+  return [
+    ...hosts(name, away, ttl),
+    ...hosts(`*.${name}`, away, ttl),
+    ...hosts(`mta-sts.${name}`, mta_sts.served === 'here' ? here : away, ttl),
+    ...hosts(`autoconfig.${name}`, here, ttl),
+    ...hosts(`autodiscover.${name}`, here, ttl),
+    { name, type: 'MX', ttl, data: `10 ${mx}.` },
+    // Not “a”: where the web is elsewhere it would let the web's host send, and here the MX says the same.
+    txt(name, 'v=spf1 mx -all', shortTtl),
+    caa(`0 issue "${server.acme.caa}"`),
+    caa('0 issuewild ";"'),
+    caa(`0 iodef "mailto:postmaster@${name}"`),
+    // sp: the wildcard makes every name exist. No pct: it is gone from the next version of DMARC.
+    txt(
+      `_dmarc.${name}`,
+      ['v=DMARC1', `p=${dmarc.policy}`, `sp=${dmarc.subdomains ?? dmarc.policy}`, ...rua(dmarc.reports)].join('; '),
+    ),
+    ...authorisations(server, domain),
+    txt(
+      `_mta-sts.${name}`,
+      `v=STSv1; id=${createHash('sha256').update(mtaStsPolicy(domain, mx)).digest('hex').slice(0, 20)}`,
+      shortTtl,
+    ),
+    ...(tls_reports.length === 0 ? [] : [txt(`_smtp._tls.${name}`, ['v=TLSRPTv1', ...rua(tls_reports)].join('; '))]),
+    ...(dkim?.get(name) ?? []).map(({ selector, value }) => txt(`${selector}._domainkey.${name}`, value)),
+    service('_imaps', 993),
+    service('_submissions', 465),
+  ]
+}
+
+/** A domain of ours that gets another one's DMARC reports has to say that it takes them. Elsewhere that is not ours to publish. */
+function authorisations({ domains, dns }: Published, { name, dmarc }: Domain): readonly DnsRecord[] {
+  const takers = new Set(dmarc.reports.map((address) => address.split('@')[1]))
+  return domains
+    .filter((other) => other.name !== name && takers.has(other.name))
+    .map((other) => ({ name: `${name}._report._dmarc.${other.name}`, type: 'TXT', ttl: dns.ttl, data: 'v=DMARC1' }))
+}
+
+const rua = (addresses: readonly string[]): readonly string[] =>
+  addresses.length === 0 ? [] : [`rua=${addresses.map((address) => `mailto:${encodeURI(address)}`).join(',')}`]
+
+interface Addresses {
+  readonly address?: string | undefined
+  readonly address6?: string | undefined
+}
+
+const hosts = (name: string, { address, address6 }: Addresses, ttl: number): readonly DnsRecord[] => [
+  ...(address === undefined ? [] : [{ name, type: 'A', ttl, data: address } as const]),
+  ...(address6 === undefined ? [] : [{ name, type: 'AAAA', ttl, data: address6 } as const]),
+]
+
+/** The zone that a name is in: the longest that it ends in. */
+function zoneOf(name: string, zones: readonly string[]): string | undefined {
+  return zones.filter((zone) => name === zone || name.endsWith(`.${zone}`)).toSorted((a, b) => b.length - a.length)[0]
+}
