@@ -7,7 +7,7 @@ import { removeMachine } from './leftovers.ts'
 import type { Machine } from './machine.ts'
 import { makeMachine } from './make-machine.ts'
 import { readMirror } from './mirror.ts'
-import { checkName, machineDirectory } from './paths.ts'
+import { checkMachineName, machineDirectory } from './paths.ts'
 import { hostNumber, type State } from './state.ts'
 
 /** Makes a host in a rehearsal's network, as a provider would deliver it; not booted yet. A half made one is taken away. */
@@ -50,7 +50,7 @@ export function machineNames(rehearsal: string): readonly string[] {
 
 /** An address for a machine that nobody has, kept at once: others may be made at the same time. */
 function reserve(rehearsal: string, name: string): number {
-  checkName(name)
+  checkMachineName(name)
   const directory = machineDirectory(rehearsal, name)
   if (existsSync(directory)) throw new ProvisionError(name, 'there is a machine of that name already')
   const taken = machineNames(rehearsal).map((other) => {

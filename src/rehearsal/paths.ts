@@ -9,17 +9,18 @@ export const cacheDirectory = (): string => join(process.env.XDG_CACHE_HOME || j
 export const rehearsalsDirectory = (): string =>
   join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'provision', 'rehearsals')
 
-/** The directory of one rehearsal. Throws ProvisionError for a name that could not be part of a path or a link. */
+/** The directory of one rehearsal. Throws ProvisionError for a name that could not be a directory's. */
 export function rehearsalDirectory(name: string): string {
-  checkName(name)
+  if (!/^[a-z0-9][a-z0-9.-]{0,62}$/.test(name) || name.endsWith('.lock'))
+    throw new ProvisionError('rehearsal', `“${name}” cannot be its name: up to 63 lower-case letters, digits, dots and -`)
   return join(rehearsalsDirectory(), name)
 }
 
 /** Where a machine of a rehearsal is kept. */
 export const machineDirectory = (rehearsal: string, machine: string): string => join(rehearsal, 'machines', machine)
 
-/** Throws ProvisionError unless this can name a rehearsal or a machine: it becomes a directory, a host name and a link. */
-export function checkName(name: string): void {
-  if (!/^[a-z][a-z0-9-]{0,11}$/.test(name))
-    throw new ProvisionError('rehearsal', `“${name}” cannot be a name here: a letter, then up to 11 letters, digits or -`)
+/** Throws ProvisionError unless this can name a machine: it becomes part of its link's name, which has room for 15. */
+export function checkMachineName(name: string): void {
+  if (!/^[a-z][a-z0-9-]{0,11}$/.test(name) || ['machines', 'operator'].includes(name))
+    throw new ProvisionError('rehearsal', `“${name}” cannot name a machine: a letter, then up to 11 letters, digits or -`)
 }
