@@ -94,9 +94,8 @@ describe('ssh: a host', { skip, timeout: 120_000 }, () => {
           )
         })
     })
-    const { port } = await new Promise<{ port: number }>((resolve) =>
-      server.listen(0, '127.0.0.1', () => resolve(server.address())),
-    )
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as { port: number }
     try {
       const env = { HOME: host.home, PROVISION_ROOT_PASSWORD: host.rootPassword }
       await over(host.options({ port, sshPort: port, hostKey: host.hostKey, keys: [], env }), async ({ as }) =>
