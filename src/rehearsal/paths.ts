@@ -11,7 +11,7 @@ export const rehearsalsDirectory = (): string =>
 
 /** The directory of one rehearsal. Throws ProvisionError for a name that could not be a directory's. */
 export function rehearsalDirectory(name: string): string {
-  if (!/^[a-z0-9][a-z0-9.-]{0,62}$/.test(name) || name.endsWith('.lock'))
+  if (!/^[a-z0-9][a-z0-9.-]{0,62}$/.test(name))
     throw new ProvisionError('rehearsal', `“${name}” cannot be its name: up to 63 lower-case letters, digits, dots and -`)
   return join(rehearsalsDirectory(), name)
 }
@@ -21,6 +21,6 @@ export const machineDirectory = (rehearsal: string, machine: string): string => 
 
 /** Throws ProvisionError unless this can name a machine: it becomes part of its link's name, which has room for 15. */
 export function checkMachineName(name: string): void {
-  if (!/^[a-z][a-z0-9-]{0,11}$/.test(name) || ['machines', 'operator'].includes(name))
+  if (!/^[a-z][a-z0-9-]{0,11}$/.test(name) || ['lo', 'machines', 'operator'].includes(name))
     throw new ProvisionError('rehearsal', `“${name}” cannot name a machine: a letter, then up to 11 letters, digits or -`)
 }

@@ -40,7 +40,7 @@ export async function startRehearsal({
 }: RehearsalPlan): Promise<Rehearsal> {
   const directory = rehearsalDirectory(name)
   await preparePlatform(onProgress)
-  return locked(`${directory}.lock`, async () => {
+  return locked(lockOf(name), async () => {
     if (loadState(directory) !== undefined)
       throw new ProvisionError(name, 'this rehearsal is there already', 'go on with it, or begin anew with --fresh')
     await clearAway(directory)
@@ -75,11 +75,15 @@ export function findRehearsal(name: string, onProgress: (text: string) => void =
 export async function stopRehearsal(name: string): Promise<void> {
   const directory = rehearsalDirectory(name)
   if (!existsSync(directory)) return
-  await locked(`${directory}.lock`, () => clearAway(directory))
+  await locked(lockOf(name), () => clearAway(directory))
 }
 
 /** The names of those that are there, whole or not. */
 export function listRehearsals(): readonly string[] {
   const directory = rehearsalsDirectory()
-  return existsSync(directory) ? readdirSync(directory).filter((name) => !name.endsWith('.lock')) : []
+  const entries = existsSync(directory) ? readdirSync(directory, { withFileTypes: true }) : []
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
 }
+
+/** Not beside the directory: it outlives that. */
+const lockOf = (name: string): string => `/run/lock/provision-rehearsal-${name}`

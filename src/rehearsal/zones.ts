@@ -1,21 +1,14 @@
+import { desiredRecords } from '../dns/records.ts'
+import { recordText } from '../dns/zone.ts'
 import type { Server } from '../inventory.ts'
 import type { Zone } from './service.ts'
 import type { Addresses } from './state.ts'
 
-/** The zones of a server's domains, at the addresses that the rehearsal has. */
+/** The zones of a server's domains as they should be published, at the addresses that the rehearsal has. */
 export const zonesOf =
-  ({ domains, mail }: Pick<Server, 'domains' | 'mail'>) =>
+  (server: Server) =>
   ({ host }: Addresses): readonly Zone[] =>
-    domains.map(({ name }) => ({
+    [...desiredRecords({ ...server, address: host.v4, address6: host.v6 })].map(([name, records]) => ({
       name,
-      text: [
-        `@ A ${host.v4}`,
-        `@ AAAA ${host.v6}`,
-        `* A ${host.v4}`,
-        `* AAAA ${host.v6}`,
-        `@ MX 10 ${mail.hostname}.`,
-        '@ TXT "v=spf1 mx -all"',
-        ...(mail.hostname.endsWith(`.${name}`) ? [`${mail.hostname}. A ${host.v4}`, `${mail.hostname}. AAAA ${host.v6}`] : []),
-        '',
-      ].join('\n'),
+      text: `${records.map(recordText).join('\n')}\n`,
     }))
