@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { compare, converge } from '../../src/converge.ts'
+import { defineKind } from '../../src/kind.ts'
+import { directory } from '../../src/kinds/directory.ts'
+import { file } from '../../src/kinds/file.ts'
+import { plan } from '../../src/plan.ts'
+import { probe } from '../../src/probe.ts'
+import { Secret } from '../../src/secret.ts'
+import { sh } from '../../src/sh.ts'
+import type { Shell } from '../../src/shell.ts'
+import { playbook, step } from '../../src/step.ts'
+import { localShell } from '../local-shell.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'provision-engine-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+let number = 0
+const folder = (): `/${string}` => {
+  const path = join(root, String(number++)) as `/${string}`
+  mkdirSync(path)
+  return path
+}
+const me = userInfo().username
+const mine = { owner: me, group: me } as const
+const shell = localShell(join(root, 'state'))
+
+const counted = (inner: Shell): Shell & { runs: number } => {
+  const outer = { ...inner, runs: 0, run: (script: Parameters<Shell['run']>[0]) => (outer.runs++, inner.run(script)) }
+  return outer
+}
+
+test('file: written, then nothing to do, then a hand edit is corrected', async () => {
+  const dir = folder()
+  const one = step('Write a', [file({ path: `${dir}/a`, content: "it's\n$HOME \\n\n", mode: '0640', ...mine })])
+  assert.equal((await converge(shell, one)).length, 1)
+  assert.equal(readFileSync(`${dir}/a`, 'utf8'), "it's\n$HOME \\n\n")
+  assert.equal(statSync(`${dir}/a`).mode & 0o7777, 0o640)
+  assert.deepEqual(await converge(shell, one), [])
+  writeFileSync(`${dir}/a`, 'oops')
+  chmodSync(`${dir}/a`, 0o600)
+  assert.deepEqual((await converge(shell, one))[0]?.changes.map(({ field }) => field), ['mode', 'content'])
+  assert.deepEqual(readdirSync(dir), ['a'])
+})
+
+test('file: a content that its check refuses leaves the old one, and no trace', async () => {
+  const dir = folder()
+  writeFileSync(`${dir}/a`, 'good\n')
+  const bad = step('Write a', [file({ path: `${dir}/a`, content: 'bad\n', ...mine, check: sh`grep -q good "$tmp"` })])
+  await assert.rejects(converge(shell, bad), /correcting file:.*\/a failed with exit code 1/)
+  assert.equal(readFileSync(`${dir}/a`, 'utf8'), 'good\n')
+  assert.deepEqual(readdirSync(dir), ['a'])
+})
+
+test('file: what a killed run left beside it goes with the next one', async () => {
+  const dir = folder()
+  writeFileSync(`${dir}/.a.provision`, 'half')
+  await converge(shell, step('Write a', [file({ path: `${dir}/a`, content: 'x', ...mine })]))
+  assert.deepEqual(readdirSync(dir), ['a'])
+})
+
+test('file: a link in its place is replaced, and what it points to is not touched', async () => {
+  const dir = folder()
+  writeFileSync(`${dir}/target`, 'theirs')
+  symlinkSync('target', `${dir}/a`)
+  await converge(shell, step('Write a', [file({ path: `${dir}/a`, content: 'ours', ...mine })]))
+  assert.equal(readFileSync(`${dir}/target`, 'utf8'), 'theirs')
+  assert.equal(readFileSync(`${dir}/a`, 'utf8'), 'ours')
+})
+
+test('file: a directory in its place is nobody’s to remove', async () => {
+  const dir = folder()
+  mkdirSync(`${dir}/a`)
+  await assert.rejects(converge(shell, step('Write a', [file({ path: `${dir}/a`, content: 'x', ...mine })])), /failed with exit code/)
+  assert.ok(statSync(`${dir}/a`).isDirectory())
+})
+
+test('file: names with spaces, quotes and a leading dash are names', async () => {
+  const dir = folder()
+  const names = ['-rf', "it's", 'a b', '$(id)', '*']
+  const one = step('Write', names.map((name) => file({ path: `${dir}/${name}`, content: name, ...mine })))
+  await converge(shell, one)
+  assert.deepEqual(readdirSync(dir).toSorted(), names.toSorted())
+  assert.deepEqual(await converge(shell, one), [])
+})
+
+test('file: what was there is kept, unless it is a secret', async () => {
+  const dir = folder()
+  const state = folder()
+  for (const name of ['open', 'closed']) writeFileSync(`${dir}/${name}`, 'before')
+  await converge(
+    localShell(state),
+    step('Write', [
+      file({ path: `${dir}/open`, content: 'now', ...mine }),
+      file({ path: `${dir}/closed`, content: new Secret('s', () => 'now'), mode: '0600', ...mine }),
+    ]),
+  )
+  assert.equal(readFileSync(`${state}/kept${dir}/open`, 'utf8'), 'before')
+  assert.deepEqual(readdirSync(`${state}/kept${dir}`), ['open'])
+})
+
+test('directory: made with those above it; a file in its place is refused', async () => {
+  const dir = folder()
+  const one = step('Make', [directory({ path: `${dir}/a/b`, mode: '0750', ...mine })])
+  await converge(shell, one)
+  assert.equal(statSync(`${dir}/a/b`).mode & 0o7777, 0o750)
+  assert.deepEqual(await converge(shell, one), [])
+  writeFileSync(`${dir}/f`, '')
+  await assert.rejects(converge(shell, step('Make', [directory({ path: `${dir}/f`, ...mine })])), /File exists/)
+})
+
+test('probe: one exec for any number of resources and kinds', async () => {
+  const dir = folder()
+  const once = counted(shell)
+  const all = Array.from({ length: 100 }, (_, i) => [file({ path: `${dir}/f${i}`, content: '' }), directory({ path: `${dir}/d${i}` })]).flat()
+  assert.equal((await probe(once, all)).states.size, 200)
+  assert.equal(once.runs, 1)
+})
+
+const thing = (fragment: ReturnType<typeof sh>, apply = sh`:`) =>
+  defineKind<{ name: string }, string>({
+    name: 'thing',
+    key: ({ name }) => name,
+    probe: () => fragment,
+    parse: (output) => new Map([...output.matchAll(/^(\S+) (\S+)$/gm)].map(([, name, state]) => [name!, state!])),
+    diff: (_, have) => (have === 'good' ? [] : [{ field: 'state', from: have, to: 'good' }]),
+    apply: () => apply,
+  })
+
+test('probe: one that fails is unknown with its reason, and hides no other', async () => {
+  const dir = folder()
+  const { states } = await probe(shell, [thing(sh`echo it good; echo cannot look >&2; false; echo never`)({ name: 'it' }), directory({ path: dir })])
+  assert.deepEqual(states.get('thing:it'), { type: 'unknown', why: 'cannot look' })
+  assert.equal(states.get(`directory:${dir}`)?.type, 'known')
+})
+
+test('probe: one that says nothing about a resource leaves it unknown', async () => {
+  const { states } = await probe(shell, [thing(sh`:`)({ name: 'it' })])
+  assert.equal(states.get('thing:it')?.type, 'unknown')
+})
+
+test('probe: one that ends the shell leaves what comes after it unknown, not absent', async () => {
+  const dir = folder()
+  const { states } = await probe(shell, [thing(sh`kill -9 $$`)({ name: 'it' }), directory({ path: `${dir}/x` })])
+  assert.deepEqual([...states.values()].map(({ type }) => type), ['unknown', 'unknown'])
+})
+
+test('probe: output that looks like a mark is output', async () => {
+  const { states } = await probe(shell, [thing(sh`printf '\n0123456789abcdef 0\nit good\n'`)({ name: 'it' })])
+  assert.deepEqual(states.get('thing:it'), { type: 'known', state: 'good' })
+})
+
+test('converge: a correction that fails names the step, the resource, the code and what was said', async () => {
+  const one = step('Do it', [thing(sh`echo it bad`, sh`echo no such luck >&2; exit 7`)({ name: 'it' })])
+  await assert.rejects(converge(shell, one), { where: 'Do it', message: 'correcting thing:it failed with exit code 7: no such luck' })
+})
+
+test('converge: a failure on any line of a correction is seen', async () => {
+  const one = step('Do it', [thing(sh`echo it bad`, sh`false
+true`)({ name: 'it' })])
+  await assert.rejects(converge(shell, one), /exit code 1/)
+})
+
+test('converge: a correction that leaves a difference is an error on the spot', async () => {
+  const one = step('Do it', [thing(sh`echo it bad`)({ name: 'it' })])
+  await assert.rejects(converge(shell, one), { message: 'corrected, and still differs: thing:it state bad → good' })
+})
+
+test('converge: nothing is corrected when part of a step cannot be looked at', async () => {
+  const dir = folder()
+  const one = step('Do it', [file({ path: `${dir}/a`, content: 'x', ...mine }), thing(sh`echo cannot look >&2; exit 1`)({ name: 'it' })])
+  await assert.rejects(converge(shell, one), /cannot read the state of thing:it: cannot look/)
+  assert.deepEqual(readdirSync(dir), [])
+})
+
+test('converge: a secret is in no error', async () => {
+  const secret = new Secret('s', () => 'correct horse')
+  const one = step('Do it', [thing(sh`echo it bad`, sh`echo refused: ${secret} >&2; exit 1`)({ name: 'it' })])
+  await assert.rejects(converge(shell, one), { message: 'correcting thing:it failed with exit code 1: refused: (secret)' })
+})
+
+test('plan: an id that is declared in two steps is refused, with both', async () => {
+  const same = file({ path: '/etc/motd', content: '' })
+  const { steps } = playbook('p', [step('Base', [same]), step('Web', [same])])
+  await assert.rejects(plan(shell, 'host', steps), { where: 'file:/etc/motd', message: 'is declared twice: in “Base” and in “Web”' })
+})
+
+test('playbook: two steps of one title are refused', () => {
+  const same = file({ path: '/etc/motd', content: '' })
+  assert.throws(() => playbook('p', [step('A', [same]), step('A', [same])]), /two steps/)
+})
+
+test('compare: a resource that nobody read is unknown', () => {
+  const one = step('A', [file({ path: '/a', content: '' })])
+  assert.deepEqual(compare(one, new Map()).unknown, [{ id: 'file:/a', why: 'nothing was read' }])
+})
