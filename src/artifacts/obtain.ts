@@ -39,24 +39,26 @@ export async function obtain(
   await mkdir(pin.cacheDir, { recursive: true, mode: 0o700 })
   if (name === 'acme.sh') {
     const { version, source, url } = artifacts[name]
-    const entries =
-      source === 'debian'
-        ? await unpackDebian(await debian(name, version, pin))
-        : await unpack(await release(url.replaceAll('{version}', version), pin))
-    return toSend(tar(acmeTree(version, entries)), pin.cacheDir)
+    const tree = (entries: readonly Entry[]) => toSend(tar(acmeTree(version, entries)), pin.cacheDir)
+    if (source === 'debian') return debian(name, version, pin, async (path) => tree(await unpackDebian(path)))
+    return release(url.replaceAll('{version}', version), pin, async (path) => tree(await unpack(path)))
   }
   const { version, source, url } = artifacts[name]
   if (source === 'build') return build({ name, version, architecture, ...pin })
-  const archive = await release(url[architecture].replaceAll('{version}', version), pin)
-  return toSend(program(name, await unpack(archive)), pin.cacheDir)
+  return release(url[architecture].replaceAll('{version}', version), pin, async (path) =>
+    toSend(program(name, await unpack(path)), pin.cacheDir),
+  )
 }
 
-/** The archive at a URL, checked: from the cache, the mirror, the URL. */
-async function release(url: string, pin: Pin): Promise<string> {
+/** What an archive is made into. */
+type Use = (path: string) => Promise<Obtained>
+
+/** The archive at a URL: from the cache, the mirror, the URL. */
+async function release(url: string, pin: Pin, use: Use): Promise<Obtained> {
   const { key, cacheDir, mirror, log } = pin
   const name = decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? '')
   const path = join(cacheDir, name)
-  if (await kept(path, pin)) return path
+  if (await kept(path, pin)) return checked(path, pin, path, use)
   const tried: string[] = []
   for (const from of [...(mirror ? [`${mirror.replace(/\/$/, '')}/${encodeURIComponent(name)}`] : []), url]) {
     try {
@@ -65,8 +67,7 @@ async function release(url: string, pin: Pin): Promise<string> {
       tried.push(`${from}: ${error instanceof Error ? error.message : String(error)}`)
       continue
     }
-    await checked(path, pin, from)
-    return path
+    return checked(path, pin, from, use)
   }
   throw new ProvisionError(
     key,
@@ -75,33 +76,35 @@ async function release(url: string, pin: Pin): Promise<string> {
   )
 }
 
-async function debian(name: string, version: string, pin: Pin): Promise<string> {
-  const { cacheDir, log } = pin
-  const path = join(cacheDir, `${name}_${version}_trixie.deb`)
-  if (await kept(path, pin)) return path
-  await downloadDebian(name, version, path, cacheDir, log)
-  await checked(path, pin, `${name} ${version} of Debian 13`)
-  return path
+/** A package of Debian 13: from the cache, else with apt. */
+async function debian(name: string, version: string, pin: Pin, use: Use): Promise<Obtained> {
+  const path = join(pin.cacheDir, `${name}_${version}_trixie.deb`)
+  if (!(await kept(path, pin))) await downloadDebian(name, version, path, pin.cacheDir, pin.log)
+  return checked(path, pin, `${name} ${version} of Debian 13`, use)
 }
 
-/** True when the cache has it, as recorded. What is not as recorded goes, and is got again. */
+/** True when the cache has it, and nothing else is recorded. What is not as recorded goes, and is got again. */
 async function kept(path: string, { key, lock, log }: Pin): Promise<boolean> {
   if ((await stat(path).catch(() => undefined)) === undefined) return false
-  const digest = `sha256:${await sha256Of(path)}` as const
+  const digest = `sha256:${await sha256Of(path)}`
   const recorded = lock.get(key)
-  if (recorded === undefined || recorded === digest) {
-    await lock.check(key, digest, path)
-    return true
-  }
+  if (recorded === undefined || recorded === digest) return true
   log(`${path} has ${digest}, and ${recorded} is recorded: getting it again`)
   await rm(path)
   return false
 }
 
-/** Checks what was just downloaded; what is wrong is not kept. */
-async function checked(path: string, { key, lock }: Pin, from: string): Promise<void> {
+/**
+ * Uses an archive that is as recorded. At its first use it is recorded once it has proved to be one: a page of somebody's
+ * captive portal never is. What is wrong is not kept.
+ */
+async function checked(path: string, { key, lock }: Pin, from: string, use: Use): Promise<Obtained> {
   try {
-    await lock.check(key, `sha256:${await sha256Of(path)}`, from)
+    const digest = `sha256:${await sha256Of(path)}` as const
+    if (lock.get(key) !== undefined) await lock.check(key, digest, from)
+    const used = await use(path)
+    await lock.check(key, digest, from)
+    return used
   } catch (error) {
     await rm(path, { force: true })
     throw error

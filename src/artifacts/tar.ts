@@ -11,6 +11,7 @@ export interface Entry {
 /** The regular files of a tar archive, as it is or compressed by gzip or zstd. Throws ProvisionError for what is none. */
 export function untar(where: string, archive: Buffer): readonly Entry[] {
   const tar = decompress(where, archive)
+  if (tar.length < block) throw new ProvisionError(where, 'is no tar archive')
   const entries: Entry[] = []
   let longName: string | undefined
   for (let at = 0; at + block <= tar.length && tar[at] !== 0; ) {
