@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ProvisionError } from '../errors.ts'
@@ -24,6 +25,12 @@ export interface RehearseOptions {
   readonly debug?: boolean
 }
 
+/** A rehearsal's name is part of an interface's, which may have 15 letters. */
+function named({ name }: Inventory): string {
+  const slug = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replace(/^[^a-z]+/, 'r')
+  return slug.length <= 12 ? slug : `${slug.slice(0, 7)}-${createHash('sha256').update(name).digest('hex').slice(0, 4)}`
+}
+
 /** The inventory that comes with us. */
 const embedded = 'xoyize.xyz'
 
@@ -35,17 +42,17 @@ export async function rehearse(options: RehearseOptions, io: Io): Promise<number
   const say = (line: string) => io.report.say(line)
   const inventory = await chosen(options)
   if (options.stop) {
-    await stopRehearsal(inventory.name)
+    await stopRehearsal(named(inventory))
     say(`the rehearsal of ${inventory.name} is gone`)
     return 0
   }
-  if (options.fresh) await stopRehearsal(inventory.name)
+  if (options.fresh) await stopRehearsal(named(inventory))
   const began = performance.now()
-  const there = findRehearsal(inventory.name, say)
+  const there = findRehearsal(named(inventory), say)
   const rehearsal =
     there ??
     (await startRehearsal({
-      name: inventory.name,
+      name: named(inventory),
       mxname: inventory.server.mail.hostname,
       zones: zonesOf(inventory.server),
       onProgress: say,
@@ -56,13 +63,14 @@ export async function rehearse(options: RehearseOptions, io: Io): Promise<number
     process.env.PROVISION_ROOT_PASSWORD = rehearsal.rootPassword
     const code = await provision(made, options, io)
     if (code !== 0) return code
-    await prove(rehearsal, made, say)
+    // Loaded again: the run has made up secrets since.
+    await prove(rehearsal, await loadInventory(made.dir, made.name), say)
     say('a second run:')
     const second = await provision(made, options, io)
     say(`\nall of it took ${seconds(performance.now() - began)}. ${next(made, rehearsal)}`)
     return second
   } catch (error) {
-    if (!options.keep && there === undefined) await stopRehearsal(inventory.name)
+    if (!options.keep && there === undefined) await stopRehearsal(named(inventory))
     throw error
   }
 }
