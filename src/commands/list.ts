@@ -3,7 +3,7 @@ import { load, type OpenOptions } from './open.ts'
 
 /** Prints the ids and titles of playbooks and steps, in the order of the install. */
 export async function list(options: OpenOptions, io: Io, out: (line: string) => void): Promise<number> {
-  const { playbooks } = await load(options, io)
+  const { playbooks } = await load(options, io, false)
   for (const { id, steps } of playbooks) {
     out(id)
     for (const step of steps) out(`  ${step.id}  ${step.title}${step.guard === undefined ? '' : ' (guarded)'}`)

@@ -8,12 +8,12 @@ import { ProvisionError } from '../errors.ts'
 import { type Inventory, loadInventory, type Server } from '../inventory.ts'
 import type { Artifact } from '../kind.ts'
 import type { ArtifactOrigin } from '../kinds/artifact.ts'
-import type { Session } from '../run.ts'
 import { secretsIn } from '../secret.ts'
 import type { Connection } from '../ssh/options.ts'
 import { login, operatorKey } from '../ssh.ts'
 import type { Playbook, Step } from '../step.ts'
 import type { Io } from './io.ts'
+import { logins } from './session.ts'
 
 /** How a host is named and reached: the flags that every command which talks to one has. */
 export interface OpenOptions {
@@ -23,6 +23,9 @@ export interface OpenOptions {
   readonly address?: string | undefined
   readonly hostKey?: string | undefined
   readonly prune?: boolean | undefined
+  /** The scripts that run, secrets hidden. */
+  readonly verbose?: boolean | undefined
+  /** Stacks and the SSH dialogue. */
   readonly debug?: boolean | undefined
 }
 
@@ -46,10 +49,10 @@ export interface Opened {
   close(): Promise<void>
 }
 
-/** The playbooks of an inventory, without a host: for `list`, and for what comes before the login. */
-export async function load({ host, inventory: given, prune = false }: OpenOptions, io: Io) {
+/** The playbooks of an inventory, without a host: `list` needs no more, and no key of the operator. */
+export async function load({ host, inventory: given, prune = false }: OpenOptions, io: Io, withKey: boolean) {
   const inventory = await loadInventory(given, host)
-  const server = await withOperatorKey(inventory, io)
+  const server = withKey ? await withOperatorKey(inventory, io) : inventory.server
   const said: { now: (line: string) => void } = { now: (line) => io.report.say(line) }
   const log = (line: string) => said.now(line)
   const lock = await openLock(inventory.dir, { embedded: inventory.embedded, log })
@@ -60,7 +63,7 @@ export async function load({ host, inventory: given, prune = false }: OpenOption
 
 /** Everything a command needs of a host. Throws ProvisionError and ConnectionError. */
 export async function open(options: OpenOptions, io: Io): Promise<Opened> {
-  const { inventory, server, artifacts, playbooks, said } = await load(options, io)
+  const { inventory, server, artifacts, playbooks, said } = await load(options, io, true)
   const { address, port } = endpoint(options.address ?? server.address)
   const say = (line: string) => io.report.say(line)
   const first = await login({
@@ -77,11 +80,11 @@ export async function open(options: OpenOptions, io: Io): Promise<Opened> {
     log: say,
     ...(options.debug ? { debug: say } : {}),
   })
-  const logins: Connection[] = [first]
+  const all = logins(options.verbose ? say : undefined)
   return {
     host: inventory.name,
     playbooks,
-    connection: tracked(first, logins),
+    connection: all.add(first),
     secrets: {
       open: async (steps) => {
         if (secretsIn(steps).length > 0) await inventory.store.open()
@@ -95,9 +98,7 @@ export async function open(options: OpenOptions, io: Io): Promise<Opened> {
       said.now = tell
       return artifacts.obtain(artifact.name as ArtifactName, architecture)
     },
-    close: async () => {
-      for (const one of logins.toReversed()) await one.close()
-    },
+    close: () => all.close(),
   }
 }
 
@@ -114,13 +115,12 @@ export function endpoint(text: string): { readonly address: string; readonly por
 /** `operator` among the declared keys stands for the key that this operator logs in with. */
 async function withOperatorKey({ server }: Inventory, io: Io): Promise<Server> {
   if (!server.admin.keys.includes('operator')) return server
-  const { publicKey, made, source } = await operatorKey({
+  const { publicKey } = await operatorKey({
     address: server.address,
     configFile: join(homedir(), '.ssh', 'config'),
     env: process.env,
     log: (line) => io.report.say(line),
   })
-  if (made) io.report.say(`your key: ${source}`)
   const keys = server.admin.keys.map((key) => (key === 'operator' ? publicKey : key))
   return { ...server, admin: { ...server.admin, keys } }
 }
@@ -150,18 +150,4 @@ async function playbooksOf({ dir, embedded }: Inventory): Promise<typeof ourServ
 const beside = ({ dir }: Inventory, name: string): string | undefined => {
   const path = join(dir, name)
   return existsSync(path) ? path : undefined
-}
-
-/** The same connection, whose new logins are remembered, so that all of them are closed at the end. */
-function tracked(connection: Connection, logins: Connection[]): Connection & Session {
-  return new Proxy(connection, {
-    get: (target, name, receiver) =>
-      name === 'again'
-        ? async (...args: Parameters<Connection['again']>) => {
-            const fresh = await target.again(...args)
-            logins.push(fresh)
-            return tracked(fresh, logins)
-          }
-        : (Reflect.get(target, name, receiver) as unknown),
-  })
 }

@@ -5,6 +5,7 @@ import { ProvisionError } from '../errors.ts'
 import { type Inventory, loadInventory } from '../inventory.ts'
 import { writeInventory } from '../rehearsal/inventory.ts'
 import type { Rehearsal } from '../rehearsal/open.ts'
+import { againAsRoot } from '../rehearsal/platform.ts'
 import { proofs } from '../rehearsal/prove.ts'
 import { findRehearsal, startRehearsal, stopRehearsal } from '../rehearsal/rehearsal.ts'
 import { zonesOf } from '../rehearsal/zones.ts'
@@ -22,12 +23,16 @@ export interface RehearseOptions {
   /** Leave everything as it is when something fails. */
   readonly keep?: boolean
   readonly stop?: boolean
+  readonly verbose?: boolean
   readonly debug?: boolean
 }
 
 /** A rehearsal's name is part of an interface's, which may have 15 letters. */
 function named({ name }: Inventory): string {
-  const slug = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replace(/^[^a-z]+/, 'r')
+  const slug = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replace(/^[^a-z]+/, 'r')
   return slug.length <= 12 ? slug : `${slug.slice(0, 7)}-${createHash('sha256').update(name).digest('hex').slice(0, 4)}`
 }
 
@@ -40,6 +45,8 @@ const embedded = 'xoyize.xyz'
  */
 export async function rehearse(options: RehearseOptions, io: Io): Promise<number> {
   const say = (line: string) => io.report.say(line)
+  const asRoot = await againAsRoot()
+  if (asRoot !== undefined) return asRoot
   const inventory = await chosen(options)
   if (options.stop) {
     await stopRehearsal(named(inventory))
@@ -75,8 +82,8 @@ export async function rehearse(options: RehearseOptions, io: Io): Promise<number
   }
 }
 
-const provision = ({ name, dir }: Inventory, { debug = false }: RehearseOptions, io: Io): Promise<number> =>
-  apply({ host: name, inventory: dir, debug, check: false, diff: false, yes: true, only: undefined }, io)
+const provision = ({ name, dir }: Inventory, { verbose, debug }: RehearseOptions, io: Io): Promise<number> =>
+  apply({ host: name, inventory: dir, verbose, debug, check: false, diff: false, yes: true, only: undefined }, io)
 
 /** A rehearsal is of the inventory that is named, else of the one that comes with us. */
 async function chosen({ host, inventory }: RehearseOptions): Promise<Inventory> {

@@ -1,13 +1,15 @@
 import * as z from 'zod'
-import { Url } from './fields.ts'
+import { DownloadUrl } from './fields.ts'
 
 const Version = z.string().regex(/^[0-9]+(?:\.[0-9]+){1,3}$/, 'is no version: 1.2.3')
 
 const urls = (amd64: string, arm64: string) =>
   z
     .strictObject({
-      amd64: Url.default(amd64).meta({ description: 'where it is downloaded for amd64; {version} stands for the version' }),
-      arm64: Url.default(arm64).meta({ description: 'the same for arm64' }),
+      amd64: DownloadUrl.default(amd64).meta({
+        description: 'where it is downloaded for amd64; {version} stands for the version',
+      }),
+      arm64: DownloadUrl.default(arm64).meta({ description: 'the same for arm64' }),
     })
     .prefault({})
     .meta({ description: 'where releases are; the last part of the URL is what a mirror is asked for' })
@@ -47,7 +49,7 @@ export const Artifacts = z.strictObject({
         .enum(['release', 'debian'])
         .default('release')
         .meta({ description: 'release: the tagged sources; debian: the package of Debian 13 (trixie)' }),
-      url: Url.default('https://github.com/acmesh-official/acme.sh/archive/{version}/acme.sh-{version}.tar.gz').meta({
+      url: DownloadUrl.default('https://github.com/acmesh-official/acme.sh/archive/{version}/acme.sh-{version}.tar.gz').meta({
         description: 'where it is downloaded; {version} stands for the version',
       }),
     })

@@ -64,15 +64,25 @@ export const Size = z
   string
 >
 
-/** An absolute path without `.` and `..`. */
+/** An absolute path without `.` and `..`, of characters that need no quotes in any configuration file. */
 export const AbsolutePath = z
   .string()
   .max(1000)
-  .regex(/^(?:\/[^\p{Cc}/]+)+$/u, 'is no absolute path, or ends in a slash')
+  .regex(/^(?:\/[A-Za-z0-9._+@=:,-]+)+$/, 'is no absolute path of letters, digits and . _ + @ = : , -, or ends in a slash')
   .refine((path) => !/\/\.{1,2}(\/|$)/.test(path), 'has . or .. in it') as unknown as z.ZodType<`/${string}`, string>
 
-/** A URL of the web. */
-export const Url = z.url({ protocol: /^https?$/, error: 'is no http(s) URL' })
+/** A URL of the web, of characters that need no quotes in any configuration file. */
+export const Url = z
+  .string()
+  .max(1000)
+  .regex(/^https?:\/\/[A-Za-z0-9._:@[\]-]+(?:\/[A-Za-z0-9._~:/?@!&*+,;=%-]*)?$/, { error: 'is no http(s) URL', abort: true })
+  .refine((url) => URL.canParse(url), 'is no http(s) URL')
+
+/** The URL of a download, in which {version} stands for the version. */
+export const DownloadUrl = z
+  .string()
+  .max(1000)
+  .refine((url) => Url.safeParse(url.replaceAll('{version}', '1.2.3')).success, 'is no http(s) URL')
 
 /** A name of the tz database. */
 export const TimeZone = z
