@@ -20,8 +20,8 @@ export interface RunHooks {
   obtain(artifact: Artifact): Promise<{ readonly path: string; readonly sha256: string }>
   listener(step: Step): Listener
   stepStarts(step: Step): void
-  stepEnds(step: Step, changed: readonly Drift[]): void
-  stepFails(step: Step): void
+  stepEnds(step: Step, changed: readonly Drift[]): Promise<void>
+  stepFails(step: Step): Promise<void>
   /** The exit code of the signal that asks the run to stop after the current step, if one came. */
   stopped(): 130 | 143 | undefined
 }
@@ -46,13 +46,13 @@ export async function run(session: Session, { steps }: Plan, hooks: RunHooks): P
   for (const [i, step] of todo.entries()) {
     stopIfAsked(hooks, todo.slice(i))
     hooks.stepStarts(step)
-    const corrected = await runStep(shell, step, hooks).catch((error: unknown) => {
-      hooks.stepFails(step)
+    const corrected = await runStep(shell, step, hooks).catch(async (error: unknown) => {
+      await hooks.stepFails(step)
       throw error
     })
     shell = corrected.shell
     changed.push(...corrected.changed)
-    hooks.stepEnds(step, corrected.changed)
+    await hooks.stepEnds(step, corrected.changed)
   }
   return changed
 }

@@ -4,6 +4,7 @@ import { ProvisionError } from '../errors.ts'
 import { count, type Plan, plan, select } from '../plan.ts'
 import { type RunHooks, recover, run } from '../run.ts'
 import type { Step } from '../step.ts'
+import { seconds } from '../ui/report.ts'
 import type { TaskLine } from '../ui/tasks.ts'
 import { diffLines } from './diff.ts'
 import type { Io } from './io.ts'
@@ -59,48 +60,47 @@ async function correctAll(opened: Opened, steps: readonly Step[], seen: Plan, io
   const recovered = await recover(opened.connection, seen, `${userInfo().username} at ${new Date().toISOString()}`)
   const fresh = recovered ? await plan(opened.connection, opened.host, steps) : seen
   const signals = stopSignals((line) => io.report.say(line))
-  const lines = io.terminal ? (await import('../ui/tasks.ts')).taskList() : undefined
+  const line = io.terminal ? (await import('../ui/tasks.ts')).taskLine : undefined
   try {
-    return await run(opened.connection, fresh, hooks(opened, fresh, io, signals.stopped, lines))
+    return await run(opened.connection, fresh, hooks(opened, fresh, io, signals.stopped, line))
   } finally {
     signals.forget()
-    await lines?.end()
   }
 }
 
+/** What a run tells: on a terminal one living line a step, else a line when it ends. */
 function hooks(
   opened: Opened,
   { host }: Plan,
   io: Io,
   stopped: RunHooks['stopped'],
-  lines: { start(title: string): TaskLine } | undefined,
+  draw: ((title: string) => TaskLine) | undefined,
 ): RunHooks {
   let line: TaskLine | undefined
-  let [step, began] = [undefined as Step | undefined, 0]
-  const listener: Listener = {
-    correcting: ({ resource: { id } }) => (line === undefined ? undefined : line.update(id)),
-    output: (text) => line?.update(text),
+  let began = 0
+  const ends = async (step: Step, state: 'done' | 'failed') => {
+    const ms = performance.now() - began
+    if (line === undefined) io.report.step(step, state, ms)
+    else await line[state](`${step.id} (${seconds(ms)})`)
+    line = undefined
   }
   return {
     stopped,
     obtain: (artifact) =>
       opened.obtain(artifact, host.architecture, (text) => (line === undefined ? io.report.say(text) : line.update(text))),
-    listener: () => listener,
-    stepStarts: (next) => {
-      ;[step, began] = [next, performance.now()]
-      line = lines?.start(next.id)
-      if (line === undefined) io.report.step(next, 'start', 0)
+    listener: (): Listener => ({
+      correcting: ({ resource: { id } }) => line?.update(id),
+      output: (text) => line?.update(text),
+    }),
+    stepStarts: (step) => {
+      began = performance.now()
+      line = draw?.(step.id)
+      if (line === undefined) io.report.step(step, 'start', 0)
     },
-    stepEnds: (ended, changed) => {
-      const ms = performance.now() - began
-      line?.done(`${ended.id}`)
-      if (line === undefined) io.report.step(ended, 'done', ms)
-      for (const drift of changed) io.report.change(ended, drift)
-      ;[line, step] = [undefined, undefined]
+    stepEnds: async (step, changed) => {
+      await ends(step, 'done')
+      for (const drift of changed) io.report.change(step, drift)
     },
-    stepFails: () => {
-      line?.failed(step?.id ?? '')
-      if (step !== undefined && line === undefined) io.report.step(step, 'failed', performance.now() - began)
-    },
+    stepFails: (step) => ends(step, 'failed'),
   }
 }

@@ -4,55 +4,51 @@ import { Listr, type ListrTaskWrapper } from 'listr2'
 export interface TaskLine {
   /** What it is doing right now: the resource, or what apt says. */
   update(text: string): void
-  done(text: string): void
-  failed(text: string): void
+  /** Its last words; what is printed after the promise stands below them. */
+  done(text: string): Promise<void>
+  failed(text: string): Promise<void>
 }
 
-/** Steps as listr2 tasks with the time they take: for a terminal only. */
-export interface TaskList {
-  start(title: string): TaskLine
-  /** Lets the renderer draw its last frame. */
-  end(): Promise<void>
-}
-
-/** A list that grows as the steps start; each is its own listr2 run, so that a step can be a plain `await` of its caller. */
-export function taskList(): TaskList {
-  let last: Promise<unknown> = Promise.resolve()
-  return {
-    start: (title) => {
-      const ended = Promise.withResolvers<string>()
-      const started = Promise.withResolvers<ListrTaskWrapper<unknown, never, never>>()
-      const began = Date.now()
-      const list = new Listr(
-        [
-          {
-            title,
-            task: async (_, task) => {
-              started.resolve(task as unknown as ListrTaskWrapper<unknown, never, never>)
-              const clock = setInterval(() => {
-                task.title = `${title} (${Math.round((Date.now() - began) / 1000)} s)`
-              }, 1000)
-              try {
-                task.title = await ended.promise
-              } finally {
-                clearInterval(clock)
-              }
-            },
-          },
-        ],
-        {
-          exitOnError: true,
-          registerSignalListeners: false,
-          rendererOptions: { showErrorMessage: false, collapseErrors: false },
+/** A step as a listr2 task with the time it takes: for a terminal only. Each is its own list, so a step stays a plain `await` of its caller. */
+export function taskLine(title: string): TaskLine {
+  const ended = Promise.withResolvers<string>()
+  const began = performance.now()
+  let task: ListrTaskWrapper<unknown, never, never> | undefined
+  const list = new Listr(
+    [
+      {
+        title,
+        task: async (_, wrapper) => {
+          task = wrapper as unknown as typeof task
+          const clock = setInterval(() => {
+            wrapper.title = `${title} (${Math.round((performance.now() - began) / 1000)} s)`
+          }, 1000)
+          try {
+            wrapper.title = await ended.promise
+          } finally {
+            clearInterval(clock)
+          }
         },
-      )
-      last = last.then(() => list.run()).catch(() => undefined)
-      return {
-        update: (text) => void started.promise.then((task) => (task.output = text)),
-        done: (text) => ended.resolve(text),
-        failed: (text) => ended.reject(new Error(text)),
-      }
+      },
+    ],
+    { registerSignalListeners: false, rendererOptions: { showErrorMessage: false, collapseErrors: false } },
+  )
+  // A failed step is told by the error that its caller throws.
+  const drawn = list.run().then(
+    () => undefined,
+    () => undefined,
+  )
+  return {
+    update: (text) => {
+      if (task !== undefined) task.output = text
     },
-    end: async () => void (await last),
+    done: (text) => {
+      ended.resolve(text)
+      return drawn
+    },
+    failed: (text) => {
+      ended.reject(new Error(text))
+      return drawn
+    },
   }
 }
