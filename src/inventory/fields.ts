@@ -94,11 +94,13 @@ export const TimeZone = z
 export const Locale = z.string().regex(/^[a-z]{2,3}_[A-Z]{2}\.UTF-8$/, 'is no UTF-8 locale: en_US.UTF-8')
 
 function isTimeZone(name: string): boolean {
+  // Ten times as fast as the formatter, but without links such as Asia/Kolkata and UTC.
   const known = Intl.supportedValuesOf('timeZone')
   if (known.includes(name)) return true
-  if (known.some((one) => one.toLowerCase() === name.toLowerCase())) return false
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined
+    // Intl takes any case, the host does not.
+    const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions()
+    return timeZone.toLowerCase() !== name.toLowerCase() || timeZone === name
   } catch {
     return false
   }
