@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const sources = globSync(['src/**/*.ts', 'playbooks/**/*.ts', 'files/**/*.ts'], { cwd: root }).toSorted()
+const textOf = (file: string) => readFileSync(join(root, file), 'utf8')
+
+/** What a file imports: our own files by their path from the root, packages by their name. */
+const importsOf = (file: string): readonly string[] =>
+  [...textOf(file).matchAll(/(?:^import\b[^'"]*|^export\b[^'"]*\bfrom\s*|\bimport\()['"]([^'"]+)['"]/gm)].map(([, name]) =>
+    name!.startsWith('.') ? normalize(join(dirname(file), name!)) : name!,
+  )
+
+/** Who may import a package: the only places, each a beginning of a path. */
+const only: Readonly<Record<string, readonly string[]>> = {
+  'node-ssh': ['src/ssh.ts'],
+  ssh2: ['src/ssh.ts', 'src/ssh/'],
+  'ssh-config': ['src/ssh/'],
+  listr2: ['src/ui/'],
+  inquirer: ['src/ui/'],
+  zx: ['src/rehearsal/', 'src/commands/'],
+  commander: ['src/cli.ts'],
+  'age-encryption': ['src/secrets.ts', 'src/secrets/'],
+  zod: ['src/inventory.ts', 'src/inventory/', 'src/ui/'],
+  figlet: ['files/etc/motd.ts'],
+  nodemailer: ['src/rehearsal/'],
+  imapflow: ['src/rehearsal/'],
+}
+
+for (const [name, places] of Object.entries(only)) {
+  test(`only ${places.join(' and ')} imports ${name}`, () => {
+    const users = sources.filter((file) => importsOf(file).includes(name))
+    assert.notDeepEqual(users, [], 'nobody does: the rule is out of date')
+    assert.deepEqual(
+      users.filter((file) => !places.some((place) => file.startsWith(place))),
+      [],
+    )
+  })
+}
+
+test('kinds write sh and read its output: they import nothing that does I/O', () => {
+  const allowed = /^(src\/kinds\/|src\/(kind|sh|secret)\.ts$|node:crypto$|node:path(\/posix)?$)/
+  for (const file of sources.filter((one) => one.startsWith('src/kinds/'))) {
+    assert.deepEqual(
+      importsOf(file).filter((name) => !allowed.test(name)),
+      [],
+      file,
+    )
+  }
+})
+
+test('playbooks are made of kinds, steps, text and the inventory', () => {
+  const allowed = /^(playbooks\/|files\/|src\/kinds\/|src\/(kind|step|text|inventory|secret|sh|errors)\.ts$)/
+  for (const file of sources.filter((one) => one.startsWith('playbooks/'))) {
+    assert.deepEqual(
+      importsOf(file).filter((name) => !allowed.test(name)),
+      [],
+      file,
+    )
+  }
+})
+
+test('the engine talks to a Shell and to nothing else', () => {
+  const allowed = /^(src\/(kind|sh|shell|step|errors|probe|converge|guard|host|plan|secret)\.ts$|node:crypto$)/
+  for (const file of ['probe', 'converge', 'guard', 'plan', 'run', 'host'].map((name) => `src/${name}.ts`)) {
+    assert.deepEqual(
+      importsOf(file).filter((name) => !allowed.test(name)),
+      [],
+      file,
+    )
+  }
+})
+
+test('only cli.ts ends the process, but for a second Ctrl-C', () => {
+  const enders = sources.filter((file) => /process\.(exit\(|exitCode)/.test(textOf(file)))
+  assert.deepEqual(
+    enders,
+    ['src/cli.ts', 'src/commands/signals.ts', 'src/rehearsal/apt-cache-process.ts'].filter((file) => enders.includes(file)),
+  )
+})
+
+test('every export says what it is for', () => {
+  const bare = sources.flatMap((file) => {
+    const lines = textOf(file).split('\n')
+    return lines.flatMap((line, i) =>
+      /^export (async )?(function|const|class|interface|type) \w/.test(line) && !/\*\/$/.test(lines[i - 1] ?? '')
+        ? [`${file}: ${line}`]
+        : [],
+    )
+  })
+  assert.deepEqual(
+    bare.filter((line) => !/^src\/kinds\/.*: export interface/.test(line)),
+    [],
+  )
+})
+
+test('no default export, no any, no enum', () => {
+  for (const file of sources) assert.doesNotMatch(textOf(file), /^export default|\bas any\b|: any\b|^(export )?enum /m, file)
+})
