@@ -102,6 +102,11 @@ async function candidate(file: string): Promise<Candidate> {
   const text = await readFile(file, 'utf8').catch((error: Error) => {
     throw new ProvisionError(file, `cannot be read: ${error.message}`)
   })
+  // As nearly everybody writes them; reading a hundred files as YAML would take a second.
+  const quick = [...text.matchAll(/^(?:hostname|address|address6): +["']?([\w.:-]+)["']?\s*(?:#.*)?$/gm)].map(
+    ([, value]) => value!,
+  )
+  if (quick.length >= 2) return { file, text, names: [...new Set([name, ...quick])] }
   try {
     const raw: unknown = readYaml(file, text).document.toJS()
     const field = (key: string): unknown => (typeof raw === 'object' && raw !== null ? Reflect.get(raw, key) : undefined)

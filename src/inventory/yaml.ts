@@ -5,6 +5,9 @@ import { Secret } from '../secret.ts'
 import { secretName, unbound } from './secret-field.ts'
 import { Server } from './server.ts'
 
+// An inventory is read once in a process: compiling the schema would cost more than it saves.
+z.config({ jitless: true })
+
 /** An inventory file as it was read: the document keeps comments and places. */
 export interface InventoryText {
   readonly document: Document

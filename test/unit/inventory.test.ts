@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -262,6 +262,9 @@ function folder(files: Record<string, string>): string {
 
 test('loadInventory: found by file name, host name and address, and by nothing else', async () => {
   const dir = folder({ 'one.yml': small(), 'artifacts.lock.yml': 'version: 1\n', 'example.yml': small(), 'broken.yml': 'a: [\n' })
+  writeFileSync(join(dir, 'flow.yml'), '{version: 1, hostname: flow.example.org}')
+  await assert.rejects(loadInventory(dir, 'flow.example.org'), { where: join(dir, 'flow.yml') })
+  rmSync(join(dir, 'flow.yml'))
   for (const name of ['one', 'example.org', '192.0.2.10']) assert.equal((await loadInventory(dir, name)).name, 'one')
   await assert.rejects(loadInventory(dir, 'two'), {
     where: 'two',
