@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { $ } from 'zx'
+import { loadInventory } from '../../src/inventory.ts'
+import { writeInventory } from '../../src/rehearsal/inventory.ts'
+import type { Rehearsal } from '../../src/rehearsal/open.ts'
+import { startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
+import { root } from '../../src/text.ts'
+
+const name = 'e2e-package'
+const local = $({ quiet: true, nothrow: true, timeout: '180s' })
+let scratch: string
+let installed: string
+let rehearsal: Rehearsal
+
+before(async () => {
+  scratch = mkdtempSync(join(tmpdir(), 'package-test-'))
+  const elsewhere = join(scratch, 'elsewhere')
+  mkdirSync(elsewhere)
+  const packed = await local({ cwd: fileURLToPath(root) })`npm pack --pack-destination ${scratch}`
+  assert.equal(packed.exitCode, 0, packed.stderr)
+  const tarball = join(scratch, readdirSync(scratch).find((file) => file.endsWith('.tgz'))!)
+  const install = await local({ cwd: elsewhere })`npm install --ignore-scripts --prefer-offline ${tarball}`
+  assert.equal(install.exitCode, 0, install.stderr)
+  installed = join(elsewhere, 'node_modules', 'provision')
+})
+
+after(async () => {
+  await stopRehearsal(name)
+  rmSync(scratch, { recursive: true, force: true })
+})
+
+/** The command as it was installed, in a folder where nothing of the sources is. */
+const provision = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+  local({
+    cwd: scratch,
+    env: { ...process.env, ...env },
+  })`${process.execPath} ${join(scratch, 'elsewhere', 'node_modules', '.bin', 'provision')} ${args}`
+
+test('package: it has no sources', () => {
+  const files = readdirSync(installed, { recursive: true, encoding: 'utf8' })
+  assert.deepEqual(
+    files.filter((file) => file.endsWith('.ts')),
+    [],
+  )
+  assert.deepEqual(readdirSync(join(installed, 'src')), ['bin.js'])
+})
+
+test('package: it says its version, and lists the steps of the server that comes with it', async () => {
+  const version = await provision(['--version'])
+  assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/)
+  const list = await provision(['list', '--host', 'xoyize.xyz'])
+  assert.equal(list.exitCode, 0, list.stderr)
+  assert.match(list.stdout, /^base$/m)
+  assert.match(list.stdout, /^ {2}access\/harden-sshd /m)
+})
+
+test('package: it looks at a host', async () => {
+  await stopRehearsal(name)
+  const inventory = await loadInventory(fileURLToPath(new URL('inventory', root)), 'xoyize.xyz')
+  rehearsal = await startRehearsal({ name, mxname: inventory.server.mail.hostname, zones: () => [] })
+  const { dir } = await writeInventory(inventory, rehearsal, () => undefined)
+  const seen = await provision(['--host', 'xoyize.xyz', '--inventory', dir, '--check'], {
+    PROVISION_ROOT_PASSWORD: rehearsal.rootPassword,
+  })
+  assert.equal(seen.exitCode, 2, seen.stderr)
+  assert.match(seen.stdout, /^base\/install-the-tools: Install the tools$/m)
+  assert.match(seen.stdout, /file:\/etc\/motd content/)
+  assert.match(seen.stdout, /1 exec,/)
+})
