@@ -1,27 +1,13 @@
 import * as z from 'zod'
 import type { Secret } from '../secret.ts'
+import { Admin, Fail2ban, Firewall } from './access.ts'
 import { Artifacts } from './artifacts.ts'
 import { conflicts } from './conflicts.ts'
 import * as f from './fields.ts'
 import { Domain as DomainField, Mail } from './mail.ts'
 import * as n from './networks.ts'
-import { PublicKey } from './public-key.ts'
 import { secretField, unbound } from './secret-field.ts'
 import { Acme, Dns, Site as SiteField } from './web.ts'
-
-const Rule = z.strictObject({
-  port: n.Port.meta({ example: 4242, description: 'the port' }),
-  protocol: z.enum(['tcp', 'udp']).default('tcp').meta({ description: 'tcp or udp' }),
-  from: n.Network.optional().meta({
-    example: '10.19.55.0/24',
-    description: 'only from this network; from everywhere when left out',
-  }),
-  on: z
-    .string()
-    .regex(/^[a-zA-Z][a-zA-Z0-9._-]{0,14}$/, 'is no network interface')
-    .optional()
-    .meta({ example: 'nebula1', description: 'only when it came in there: a source address alone can be forged' }),
-})
 
 /** Everything that one inventory file may say, as it is written. */
 export const ServerShape = z.strictObject({
@@ -45,30 +31,7 @@ export const ServerShape = z.strictObject({
     example: 'Contabo, Portsmouth UK',
     description: 'a note: where it stands, and whose it is',
   }),
-  admin: z
-    .strictObject({
-      user: f.UserName.meta({
-        ask: 'What is your user name on the server?',
-        example: 'xouser',
-        description: 'who logs in, and may sudo',
-      }),
-      uid: z
-        .int()
-        .min(1000)
-        .max(59_999)
-        .optional()
-        .meta({ example: 1000, description: 'its number; the next free one when left out' }),
-      keys: z
-        .array(
-          z.union([z.literal('operator'), PublicKey], {
-            error: 'is neither “operator” nor a public SSH key: one line, as in id_ed25519.pub',
-          }),
-        )
-        .min(1)
-        .default(['operator'])
-        .meta({ description: 'its public SSH keys; operator: the one that whoever runs this logs in with' }),
-    })
-    .meta({ description: 'the one user that logs in' }),
+  admin: Admin,
   ssh: z
     .strictObject({
       port: n.Port.default(55148).meta({
@@ -132,24 +95,8 @@ export const ServerShape = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'the system’s journal' }),
-  firewall: z
-    .strictObject({
-      allow: z.array(Rule).default([]).meta({ description: 'what is let in besides SSH, mail and web' }),
-      listen: z
-        .array(z.templateLiteral([n.Port, z.enum(['/tcp', '/udp'])]))
-        .default([])
-        .meta({ description: 'what may listen on a public address without being let in' }),
-    })
-    .prefault({})
-    .meta({ description: 'what may be reached from outside' }),
-  fail2ban: z
-    .strictObject({
-      ignore: z.array(n.Network).default([]).meta({ description: 'networks that are never banned: where you log in from' }),
-      auth_ban: f.Duration.default('96h').meta({ description: 'how long who fails to log in to mail is kept out' }),
-      dictionary_ban: f.Duration.default('72h').meta({ description: 'how long who guesses addresses is kept out' }),
-    })
-    .prefault({})
-    .meta({ description: 'who fails to log in too often is kept out' }),
+  firewall: Firewall,
+  fail2ban: Fail2ban,
   acme: Acme,
   dns: Dns,
   mail: Mail.meta({ description: 'the mail server' }),
