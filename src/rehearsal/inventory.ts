@@ -6,13 +6,19 @@ import type { Machine } from './machine.ts'
 import type { Rehearsal } from './open.ts'
 import { caFile, rehearsed } from './rehearsed.ts'
 
+/** What of a rehearsal an inventory is written for; a test with several hosts says which of them. */
+export type Stage = Pick<
+  Rehearsal,
+  'directory' | 'host' | 'addresses' | 'acmeDirectory' | 'caBundle' | 'dnsServer' | 'tsig' | 'aptProxy'
+>
+
 /**
  * Writes the rehearsal's own inventory: the unchanged one but for what `rehearsed` sets, with secrets, identity, known_hosts and
  * CA of its own. `provision --host NAME --inventory DIR` is all that is needed afterwards. Returns it, as it loads.
  */
 export async function writeInventory(
   { name, document }: Inventory,
-  rehearsal: Rehearsal,
+  rehearsal: Stage,
   say: (line: string) => void,
 ): Promise<Inventory> {
   const dir = join(rehearsal.directory, 'inventory')

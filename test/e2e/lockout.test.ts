@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import type { Image } from '../../src/rehearsal/image.ts'
+import { bare, oneSession, sshSocket, ufwOn } from '../../src/rehearsal/images.ts'
+import { until } from '../../src/rehearsal/local.ts'
+import type { Rehearsal } from '../../src/rehearsal/open.ts'
+import { sh } from '../../src/sh.ts'
+import {
+  begin,
+  isSettled,
+  type Operator,
+  type Outcome,
+  operatorOf,
+  playbooksOf,
+  provision,
+  ready,
+  stage,
+  told,
+  untilOn,
+} from './harness.ts'
+
+const only = ['--yes', '--only', 'access,firewall']
+let rehearsal: Rehearsal
+
+before(async () => {
+  rehearsal = await stage('e2e-lockout')
+})
+
+after(() => rehearsal.stop())
+
+/** A host as it was delivered, with somebody who runs our playbooks on it, or broken ones. */
+async function delivered(name: string, image: Image, sabotage: string): Promise<Operator> {
+  const operator = await operatorOf(rehearsal, await rehearsal.addHost(name, ready(image)))
+  playbooksOf(operator, sabotage)
+  return operator
+}
+
+/** The ports that somebody listens on for SSH, systemd's included. */
+const sshPorts = async ({ host }: Operator): Promise<string> =>
+  (
+    await host.must(sh`ss -Hltnp | sed -n '/"sshd"\|"systemd"/s/^\S* *\S* *\S* *\S*:\([0-9]*\) .*/\1/p' | sort -u | tr '\n' ' '`)
+  ).trim()
+
+/** The undo is over: sshd is where it was, nothing is armed, and the password that came by mail lets root in. */
+async function asDelivered(operator: Operator): Promise<void> {
+  assert.equal(await sshPorts(operator), '22')
+  const { host } = operator
+  assert.equal(await host.must(sh`ls -d /var/lib/provision/undo /etc/systemd/system/provision-undo.* 2>/dev/null || :`), '')
+  const look = await provision(operator, ['--check', '--only', 'access'])
+  assert.equal(look.code, 2, told(look))
+}
+
+/** A run with our own playbooks ends well: sshd on its port alone, 22 closed, and a second run has nothing to do, in one exec. */
+async function endsWell(operator: Operator): Promise<Outcome> {
+  playbooksOf(operator)
+  const run = await provision(operator, only)
+  assert.equal(run.code, 0, told(run))
+  assert.equal(await sshPorts(operator), '55148')
+  assert.match(await operator.host.must(sh`ufw status`), /^Status: active[\s\S]*^55148\/tcp +ALLOW/m)
+  const second = await provision(operator, only)
+  assert.ok(isSettled(second), told(second))
+  return run
+}
+
+/** sshd has moved, nobody has confirmed it. */
+async function moved(operator: Operator): Promise<void> {
+  await untilOn(operator.host, 'the move of sshd', 60_000, sh`ss -Hltn | grep -q ':55149 '`)
+  assert.ok(existsSync(join(operator.host.root, 'var/lib/provision/undo/undo.sh')))
+}
+
+const isBack = (operator: Operator, limit: number) =>
+  untilOn(
+    operator.host,
+    'the undo',
+    limit,
+    sh`ss -Hltn | grep -q ':22 ' && [ ! -e /var/lib/provision/undo ] && [ ! -e /etc/systemd/system/provision-undo.timer ]`,
+  )
+
+// Each on a host of its own, all at once: most of the time is spent waiting for the host to undo.
+describe('locked out', { concurrency: true }, () => {
+  test('a firewall that is on and was not told of the new port; on a host that has one', async () => {
+    const operator = await delivered('ufw', ufwOn, 'closedPort')
+    const run = await provision(operator, only)
+    assert.equal(run.code, 1, told(run))
+    assert.match(run.error, /^Harden sshd: no new login as xouser@\S+:55148 within 60 s: .*; the host has undone the step$/)
+    await asDelivered(operator)
+    await endsWell(operator)
+  })
+
+  test('an sshd that does not start; on a host where systemd listens for it', async () => {
+    const operator = await delivered('socket', sshSocket, 'brokenSshd')
+    const run = await provision(operator, only)
+    assert.equal(run.code, 1, told(run))
+    assert.match(
+      run.error,
+      /^Harden sshd: correcting service:ssh.service failed [\s\S]*Nonsense[\s\S]*; the host has undone the step$/,
+    )
+    await asDelivered(operator)
+    assert.match(await operator.host.must(sh`systemctl is-active ssh.socket`), /^active/)
+    await endsWell(operator)
+  })
+
+  test('by a key that is not the operator’s; on a host that allows one session a connection', async () => {
+    const operator = await delivered('sessions', oneSession, 'strangersKey')
+    const run = await provision(operator, only)
+    assert.equal(run.code, 1, told(run))
+    assert.match(run.error, /^Let the admin log in with a key: the key SHA256:.* was refused.*; the host has undone the step$/)
+    assert.ok(!existsSync(join(operator.host.root, 'home/xouser/.ssh/authorized_keys')))
+    await asDelivered(operator)
+    await endsWell(operator)
+  })
+
+  test('a firewall that forgets SSH', async () => {
+    const operator = await delivered('rules', bare, 'forgottenPort')
+    const run = await provision(operator, only)
+    assert.equal(run.code, 1, told(run))
+    assert.match(run.error, /^Let in what is declared: no new login as .* within 60 s: .*; the host has undone the step$/)
+    assert.equal(await sshPorts(operator), '55148', 'what was confirmed before stays')
+    assert.match(await operator.host.must(sh`ufw status`), /inactive/)
+    await endsWell(operator)
+  })
+
+  test('the operator is gone between acting and confirming', async () => {
+    const operator = await delivered('gone', bare, 'otherPort')
+    const run = begin(operator, only)
+    await moved(operator)
+    run.kill('SIGKILL')
+    assert.equal((await run.ended).code, null)
+    await isBack(operator, 95_000)
+    await asDelivered(operator)
+    await endsWell(operator)
+  })
+
+  test('the host is switched off between acting and confirming', async () => {
+    const operator = await delivered('reboot', bare, 'otherPort')
+    const run = begin(operator, only)
+    await moved(operator)
+    await operator.host.kill()
+    await operator.host.start()
+    const ended = await run.ended
+    assert.equal(ended.code, 1, told(ended))
+    assert.match(ended.error, /the host undoes the step by itself within 90 seconds$/)
+    await isBack(operator, 15_000)
+    await asDelivered(operator)
+    await endsWell(operator)
+  })
+
+  test('a run that finds an undo which a dead run left armed has it done at once, and goes on', async () => {
+    const operator = await delivered('armed', bare, 'none')
+    const run = begin(operator, only)
+    // As soon as the file is there, before sshd has read it and anybody has confirmed it.
+    const written = () => (existsSync(join(operator.host.root, 'etc/ssh/sshd_config.d/00-provision.conf')) ? true : undefined)
+    await until({ where: operator.host.name, what: 'the new sshd_config', limit: 60_000 }, written)
+    run.kill('SIGKILL')
+    await run.ended
+    await endsWell(operator)
+    assert.equal(
+      await operator.host.must(sh`ls -d /var/lib/provision/undo /etc/systemd/system/provision-undo.* 2>/dev/null || :`),
+      '',
+    )
+  })
+})

@@ -1,0 +1,66 @@
+// Playbooks of one's own, that break something in ours: a `playbooks/index.ts` beside an inventory re-exports one of them.
+import type { server as ourServer } from '../../playbooks/index.ts'
+import { server as ours } from '../../playbooks/index.ts'
+import type { Resource } from '../../src/kind.ts'
+import { authorizedKeys } from '../../src/kinds/authorized-keys.ts'
+import { file } from '../../src/kinds/file.ts'
+import { ufwRules } from '../../src/kinds/ufw.ts'
+import { sh } from '../../src/sh.ts'
+import type { Step } from '../../src/step.ts'
+
+type Server = typeof ourServer
+
+/** Ours, as they are. */
+export const none: Server = ours
+
+/** The firewall that is on never hears of the port that sshd moves to. */
+export const closedPort: Server = changed('access/let-the-ssh-port-through-a-firewall-that-is-on', () => [])
+
+/** sshd moves to another port than the one that is declared. */
+export const otherPort: Server = (server, context) => {
+  const elsewhere = { ...server, ssh: { port: server.ssh.port + 1 } }
+  return ours(server, context).map((one) =>
+    one.id === 'access' ? ours(elsewhere, context).find(({ id }) => id === 'access')! : one,
+  )
+}
+
+/** A firewall that forgets SSH. */
+export const forgottenPort: Server = changed('firewall/let-in-what-is-declared', (resources) =>
+  resources.map((one) =>
+    one.id === 'ufw-rules:incoming'
+      ? ufwRules({ name: 'incoming', rules: [{ port: 443, protocol: 'tcp' }], others: 'remove' })
+      : one,
+  ),
+)
+
+/** The key that reaches the host is not the one that was declared. */
+export const strangersKey: Server = (server, context) =>
+  changed('access/let-the-admin-log-in-with-a-key', () => [
+    authorizedKeys({
+      user: server.admin.user,
+      keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4xYdVUnIgxTkfrBd0ieltw6Ry8ppu7yUBoNjL6n7eR stranger'],
+      others: 'remove',
+    }),
+  ])(server, context)
+
+/** A line that sshd does not understand, in a file that the check of ours does not read. */
+export const brokenSshd: Server = changed('access/harden-sshd', ([folder, ...rest]) => [
+  folder!,
+  file({ path: '/etc/ssh/sshd_config.d/zz-of-somebody.conf', content: 'Nonsense yes\n' }),
+  ...rest,
+])
+
+/** A correction of `base` that goes on until /root/go is there. */
+export const slow: Server = changed('base/configure-apt', ([first]) => [
+  first!,
+  file({
+    path: '/etc/slow',
+    content: 'slow\n',
+    check: sh`printf 'it has begun\n'; while [ ! -e /root/go ]; do sleep 0.1; done`,
+  }),
+])
+
+function changed(id: string, change: (resources: readonly Resource[]) => readonly Resource[]): Server {
+  const one = (step: Step): Step => (step.id === id ? { ...step, resources: change(step.resources) } : step)
+  return (server, context) => ours(server, context).map((playbook) => ({ ...playbook, steps: playbook.steps.map(one) }))
+}
