@@ -58,7 +58,11 @@ export const Firewall = z
 /** Who is kept out. */
 export const Fail2ban = z
   .strictObject({
-    ignore: z.array(n.Network).default([]).meta({ description: 'networks that are never banned: where you log in from' }),
+    ignore: z.array(n.Network).default([]).meta({
+      ask: 'Which networks shall never be banned?',
+      example: '198.51.100.0/24',
+      description: 'networks that are never banned: where you log in from',
+    }),
     auth_ban: f.Duration.default('96h').meta({ description: 'how long who fails to log in to mail is kept out' }),
     dictionary_ban: f.Duration.default('72h').meta({ description: 'how long who guesses addresses is kept out' }),
   })

@@ -63,32 +63,29 @@ export const Alias = z.strictObject({
     }),
 })
 
+/** The other host, where the web of a domain is that is not here. */
+export const Elsewhere = z
+  .strictObject({
+    address: Address4.optional().meta({ example: '82.64.18.243', description: 'IPv4 address of the other host' }),
+    address6: Address6.optional().meta({ example: '2001:db8::1', description: 'IPv6 address of the other host' }),
+  })
+  .refine(({ address, address6 }) => address !== undefined || address6 !== undefined, 'needs an address, an address6, or both')
+  .meta({ ask: 'What are the addresses of that host?', example: '82.64.18.243 2001:db8::1', description: 'the other host' })
+
 /** Where the web of a domain is: on this host, or on another one that its names point to. */
-export const Web = z.union(
-  [
-    z.literal('here'),
-    z.strictObject({
-      elsewhere: z
-        .strictObject({
-          address: Address4.optional().meta({ example: '82.64.18.243', description: 'IPv4 address of the other host' }),
-          address6: Address6.optional().meta({ example: '2001:db8::1', description: 'IPv6 address of the other host' }),
-        })
-        .refine(
-          ({ address, address6 }) => address !== undefined || address6 !== undefined,
-          'needs an address, an address6, or both',
-        )
-        .meta({ description: 'the other host' }),
-    }),
-  ],
-  { error: 'is neither “here” nor “elsewhere: { address: …, address6: … }” with at least one address' },
-)
+export const Web = z.union([z.literal('here'), z.strictObject({ elsewhere: Elsewhere })], {
+  error: 'is neither “here” nor “elsewhere: { address: …, address6: … }” with at least one address',
+})
 
 const policy = z.enum(['none', 'quarantine', 'reject'])
 
 /** One mail domain as it is written: who lives in it, and what its DNS says. */
 export const DomainShape = z.strictObject({
   name: HostName.meta({ ask: 'Which domain?', example: 'example.org', description: 'the domain' }),
-  accounts: z.array(Account).default([]).meta({ description: 'its mailboxes' }),
+  accounts: z
+    .array(Account)
+    .default([])
+    .meta({ ask: 'Which mailboxes has it?', example: 'alice bob', description: 'its mailboxes' }),
   aliases: z.array(Alias).default([]).meta({
     description: 'its aliases; postmaster and abuse exist in any case, and go to its first account when they are not among these',
   }),
@@ -110,16 +107,20 @@ export const DomainShape = z.strictObject({
         description: 'what others do with mail that fails',
       }),
       subdomains: policy.optional().meta({ description: 'the same for what is below it; as the policy when left out' }),
-      reports: z.array(Target).default(['postmaster']).meta({ description: 'who gets the reports; none when empty' }),
+      reports: z
+        .array(Target)
+        .default(['postmaster'])
+        .meta({ ask: 'Who gets the reports?', example: 'postmaster', description: 'who gets the reports; none when empty' }),
     })
     .prefault({})
     .meta({ description: '_dmarc' }),
   mta_sts: z
     .strictObject({
-      mode: z
-        .enum(['none', 'testing', 'enforce'])
-        .default('testing')
-        .meta({ description: 'starts in testing, becomes enforce once doctor is green, and is left through none' }),
+      mode: z.enum(['none', 'testing', 'enforce']).default('testing').meta({
+        ask: 'How firm is MTA-STS?',
+        example: 'testing',
+        description: 'starts in testing, becomes enforce once doctor is green, and is left through none',
+      }),
       max_age: z
         .int()
         .min(86_400)
