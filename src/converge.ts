@@ -62,12 +62,26 @@ export async function look(shell: Shell, step: Step): Promise<StepPlan> {
 }
 
 /** Corrects what differs, and looks once more. Throws ProvisionError when a correction fails or leaves a difference. */
-export async function correct(shell: Shell, { step, drift }: StepPlan, listener: Listener = {}): Promise<readonly Drift[]> {
-  if (drift.length === 0) return []
-  await act(shell, step, drift, listener)
-  await verify(shell, step)
-  return drift
+export async function correct(
+  shell: Shell,
+  { step, drift }: StepPlan,
+  listener: Listener = {},
+  leave: Leave = none,
+): Promise<readonly Drift[]> {
+  const ours = drift.filter((one) => !leave(one))
+  if (ours.length === 0) return []
+  await act(shell, step, ours, listener)
+  await verify(shell, step, leave)
+  return ours
 }
+
+/** Which differences stay as they are: what a person has edited on the host, unless told otherwise. */
+export type Leave = (drift: Drift) => boolean
+
+/** The words for a difference that a person has made on the host since we wrote it. */
+export const edited = ({ resource: { kind, desired }, current }: Drift): string | undefined => kind.edited?.(desired, current)
+
+const none: Leave = () => false
 
 /** Checks one step, corrects what differs, and checks that this removed it. Returns what was corrected. */
 export async function converge(shell: Shell, step: Step, listener: Listener = {}): Promise<readonly Drift[]> {
@@ -75,8 +89,8 @@ export async function converge(shell: Shell, step: Step, listener: Listener = {}
 }
 
 /** Throws ProvisionError when the step still differs: a correction that leaves a difference is an error. */
-export async function verify(shell: Shell, step: Step): Promise<void> {
-  const [left] = (await look(shell, step)).drift
+export async function verify(shell: Shell, step: Step, leave: Leave = none): Promise<void> {
+  const [left] = (await look(shell, step)).drift.filter((one) => !leave(one))
   if (left !== undefined) {
     const { field, from, to } = left.changes[0]!
     throw new ProvisionError(step.title, `corrected, and still differs: ${left.resource.id} ${field} ${from} → ${to}`)
@@ -111,6 +125,7 @@ export function corrections(drift: readonly Drift[], nonce: string): Sh {
 umask 022
 cd /
 ${places}
+( umask 077; mkdir -p -- "$provision" )
 ${drift.map(
   ({ resource: { kind, desired }, current, changes }, i) => sh`printf '%s %s\n' ${nonce} ${i}
 ( set -e

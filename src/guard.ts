@@ -1,4 +1,4 @@
-import { act, type Drift, type Listener, type StepPlan, verify } from './converge.ts'
+import { act, type Drift, type Leave, type Listener, type StepPlan, verify } from './converge.ts'
 import { ProvisionError } from './errors.ts'
 import { places } from './probe.ts'
 import { type Sh, sh } from './sh.ts'
@@ -21,15 +21,18 @@ export async function guarded(
   guard: Guard,
   relogin: Relogin,
   listener: Listener = {},
+  leave: Leave = () => false,
 ): Promise<{ readonly shell: Shell; readonly changed: readonly Drift[] }> {
+  const ours = drift.filter((one) => !leave(one))
+  if (ours.length === 0) return { shell, changed: [] }
   await must(shell, step.title, 'arming the undo', arm(guard))
   try {
-    await act(shell, step, drift, listener)
+    await act(shell, step, ours, listener)
     // A third of the time is kept for what comes after the login, so the host never undoes what we are confirming.
     const fresh = await relogin((undoAfter * 1000 * 2) / 3, guard.login)
-    await verify(fresh, step)
+    await verify(fresh, step, leave)
     await must(fresh, step.title, 'confirming it over a new login', disarm)
-    return { shell: fresh, changed: drift }
+    return { shell: fresh, changed: ours }
   } catch (error) {
     const undone = await undoNow(shell)
     const why = error instanceof Error ? error.message : String(error)

@@ -38,6 +38,8 @@ export interface Kind<Desired, Current> {
   apply(desired: Desired, current: Current, changes: readonly Change[]): Sh
   /** What an operator should know and no correction follows from: undeclared keys, what this machine can never have. */
   notes?(desired: Desired, current: Current): readonly string[]
+  /** When a person has changed it on the host since we wrote it: the words of the plan, `edited on the host on 2026-11-21`. */
+  edited?(desired: Desired, current: Current): string | undefined
   /** Artifacts that must be on the host before `apply` runs. Only `artifact` has it. */
   send?(desired: Desired, current: Current): readonly Artifact[]
   /** The text that differs, where there is one. */

@@ -1,4 +1,4 @@
-import { correct, type Drift, type Listener, look } from './converge.ts'
+import { correct, type Drift, type Leave, type Listener, look } from './converge.ts'
 import { Interrupted } from './errors.ts'
 import { finishUndo, guarded } from './guard.ts'
 import type { Artifact } from './kind.ts'
@@ -36,9 +36,14 @@ export async function recover(session: Session, { host }: Plan, who: string): Pr
 
 /**
  * Corrects every step that differs, in order. From the first that does, each looks again right before it acts.
- * Returns what was corrected. Throws ProvisionError at the first step that fails, and Interrupted when it was asked to stop.
+ * Returns what was corrected; `leave` says which differences are left as they are. Throws ProvisionError at the first step that fails, and Interrupted when it was asked to stop.
  */
-export async function run(session: Session, { steps }: Plan, hooks: RunHooks): Promise<readonly Drift[]> {
+export async function run(
+  session: Session,
+  { steps }: Plan,
+  hooks: RunHooks,
+  leave: Leave = () => false,
+): Promise<readonly Drift[]> {
   const first = steps.findIndex(({ drift, unknown }) => drift.length + unknown.length > 0)
   const todo = first === -1 ? [] : steps.slice(first).map(({ step }) => step)
   const changed: Drift[] = []
@@ -46,7 +51,7 @@ export async function run(session: Session, { steps }: Plan, hooks: RunHooks): P
   for (const [i, step] of todo.entries()) {
     stopIfAsked(hooks, todo.slice(i))
     hooks.stepStarts(step)
-    const corrected = await runStep(shell, step, hooks).catch(async (error: unknown) => {
+    const corrected = await runStep(shell, step, hooks, leave).catch(async (error: unknown) => {
       await hooks.stepFails(step)
       throw error
     })
@@ -57,7 +62,12 @@ export async function run(session: Session, { steps }: Plan, hooks: RunHooks): P
   return changed
 }
 
-async function runStep(shell: Session, step: Step, hooks: RunHooks): Promise<{ shell: Session; changed: readonly Drift[] }> {
+async function runStep(
+  shell: Session,
+  step: Step,
+  hooks: RunHooks,
+  leave: Leave,
+): Promise<{ shell: Session; changed: readonly Drift[] }> {
   const seen = await look(shell, step)
   if (seen.drift.length === 0) return { shell, changed: [] }
   for (const { resource, current } of seen.drift) {
@@ -67,7 +77,7 @@ async function runStep(shell: Session, step: Step, hooks: RunHooks): Promise<{ s
     }
   }
   const listener = hooks.listener(step)
-  if (step.guard === undefined) return { shell, changed: await correct(shell, seen, listener) }
+  if (step.guard === undefined) return { shell, changed: await correct(shell, seen, listener, leave) }
   let fresh: Session | undefined
   const { changed } = await guarded(
     shell,
@@ -75,6 +85,7 @@ async function runStep(shell: Session, step: Step, hooks: RunHooks): Promise<{ s
     step.guard,
     async (limit, at) => (fresh = await shell.again(limit, at)),
     listener,
+    leave,
   )
   return { shell: fresh ?? shell, changed }
 }

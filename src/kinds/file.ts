@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { basename, dirname } from 'node:path/posix'
-import { defineKind, differences, short } from '../kind.ts'
+import { type Change, defineKind, differences, short } from '../kind.ts'
 import { Secret } from '../secret.ts'
 import { type Sh, sh } from '../sh.ts'
 
@@ -17,7 +17,15 @@ export interface File {
 
 type State =
   | { readonly type: 'absent' | 'other' }
-  | { readonly type: 'file'; readonly mode: string; readonly owner: string; readonly group: string; readonly content: string }
+  | {
+      readonly type: 'file'
+      readonly mode: string
+      readonly owner: string
+      readonly group: string
+      readonly content: string
+      /** The day on which somebody changed what we wrote; empty when nobody did. */
+      readonly edited: string
+    }
 
 /** A regular file with this content, mode and owner: root's and 0644 unless it says otherwise. */
 export const file = defineKind<File, State>({
@@ -32,16 +40,22 @@ for f in ${all.map(({ path }) => path)}; do
   else set -- "$@" "$f"; fi
 done
 if [ $# -gt 0 ]; then
-  stat -c 'stat %a %U %G %n' -- "$@"
+  stat -c 'stat %a %U %G %Y %n' -- "$@"
   sha256sum -- "$@"
-fi`,
+fi
+for f in "$@"; do
+  if [ -s "$provision/written$f" ]; then while read -r digest; do printf 'written %s %s\n' "$digest" "$f"; done < "$provision/written$f"; fi
+done`,
 
   parse: (output) => {
     const digests = new Map([...output.matchAll(/^([0-9a-f]{64}) {2}(\/.*)$/gm)].map(([, digest, path]) => [path, digest]))
-    const files = [...output.matchAll(/^stat (\d+) (\S+) (\S+) (\/.*)$/gm)].map(
-      ([, mode, owner, group, path]) =>
-        [path!, { type: 'file', mode: `0${mode}`, owner: owner!, group: group!, content: digests.get(path) ?? '' }] as const,
-    )
+    const written = Map.groupBy(output.matchAll(/^written ([0-9a-f]{64}) (\/.*)$/gm), ([, , path]) => path)
+    const files = [...output.matchAll(/^stat (\d+) (\S+) (\S+) (\d+) (\/.*)$/gm)].map(([, mode, owner, group, time, path]) => {
+      const content = digests.get(path) ?? ''
+      const ours = written.get(path)?.map(([, digest]) => digest)
+      const edited = ours === undefined || ours.includes(content) ? '' : new Date(Number(time) * 1000).toISOString().slice(0, 10)
+      return [path!, { type: 'file', mode: `0${mode}`, owner: owner!, group: group!, content, edited }] as const
+    })
     const rest = [...output.matchAll(/^(absent|other) (\/.*)$/gm)].map(
       ([, type, path]) => [path!, { type: type as 'absent' | 'other' }] as const,
     )
@@ -50,7 +64,9 @@ fi`,
 
   diff: ({ content, mode = '0644', owner = 'root', group = 'root' }, have) =>
     have.type === 'file'
-      ? differences({ mode, owner, group, content: digest(content) }, have).map((change) => readable(change, content))
+      ? differences({ mode, owner, group, content: digest(content) }, have).map((change) =>
+          readable(change, content, have.edited),
+        )
       : [{ field: 'type', from: have.type, to: 'file' }],
 
   // Written next to its place and moved there, so nobody ever reads half of it. What was there before is kept, unless it is secret.
@@ -63,7 +79,11 @@ chown ${`${owner}:${group}`} "$tmp"
 chmod ${mode} "$tmp"
 ${check}
 ${have.type === 'file' && !(content instanceof Secret) ? keep(path) : sh``}
-mv -T -- "$tmp" ${path}`,
+${remember(path, have.type === 'file' ? [digest(content), have.content] : [digest(content)])}
+mv -T -- "$tmp" ${path}
+${remember(path, [digest(content)])}`,
+
+  edited: (_, have) => (have.type === 'file' && have.edited !== '' ? `edited on the host on ${have.edited}` : undefined),
 
   text: ({ path, content }) => ({ path, wanted: content }),
 })
@@ -76,15 +96,20 @@ const digest = (content: string | Secret): string => {
 }
 
 /** A digest of a secret would let one try guesses, so of those only the fact is told. */
-const readable = (change: { field: string; from: string; to: string }, content: string | Secret) =>
+const readable = (change: Change, content: string | Secret, edited: string): Change =>
   change.field !== 'content'
     ? change
     : content instanceof Secret
-      ? { ...change, from: 'other', to: 'as declared' }
-      : { ...change, from: short(change.from), to: short(change.to) }
+      ? { ...change, from: edited === '' ? 'other' : `edited on the host on ${edited}`, to: 'as declared' }
+      : { ...change, from: edited === '' ? short(change.from) : `edited on the host on ${edited}`, to: short(change.to) }
 
 const keep = (path: string): Sh => sh`
-if [ -d "$provision" ]; then
-  ( umask 077; mkdir -p -- "$provision/kept"${dirname(path)} )
-  cp -a -- ${path} "$provision/kept"${path}
-fi`
+( umask 077; mkdir -p -- "$provision/kept"${dirname(path)} )
+cp -a -- ${path} "$provision/kept"${path}`
+
+/**
+ * The digests of what we wrote last, by which a person's edit is told from a change of the inventory. While the new content moves
+ * into place both count as ours, so that a death in between makes nobody an editor.
+ */
+const remember = (path: string, digests: readonly string[]): Sh => sh`
+( umask 077; mkdir -p -- "$provision/written"${dirname(path)}; printf '%s\n' ${digests} > "$provision/written"${path} )`

@@ -33,7 +33,7 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
   [
     'file: no change when all is as declared',
     file({ path: '/a', content: 'x' }),
-    `stat 644 root root /a\n${digest('x')}  /a\n`,
+    `stat 644 root root 1763731200 /a\n${digest('x')}  /a\n`,
     [],
   ],
   ['file: a missing one is created', file({ path: '/a', content: 'x' }), 'absent /a\n', ['type absent → file']],
@@ -41,25 +41,25 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
   [
     'file: mode and owner are corrected',
     file({ path: '/a', content: 'x', mode: '0640', group: 'adm' }),
-    `stat 4755 www root /a\n${digest('x')}  /a\n`,
+    `stat 4755 www root 1763731200 /a\n${digest('x')}  /a\n`,
     ['mode 04755 → 0640', 'owner www → root', 'group root → adm'],
   ],
   [
     'file: a changed content is told by its digest',
     file({ path: '/a', content: 'x' }),
-    `stat 644 root root /a\n${digest('y')}  /a\n`,
+    `stat 644 root root 1763731200 /a\n${digest('y')}  /a\n`,
     [`content ${digest('y').slice(0, 12)} → ${digest('x').slice(0, 12)}`],
   ],
   [
     'file: not even the digest of a secret is told',
     file({ path: '/a', content: pw, mode: '0600' }),
-    `stat 600 root root /a\n${digest('y')}  /a\n`,
+    `stat 600 root root 1763731200 /a\n${digest('y')}  /a\n`,
     ['content other → as declared'],
   ],
   [
     'file: a secret that is yet to be made differs',
     file({ path: '/a', content: secret('b'), mode: '0600' }),
-    `stat 600 root root /a\n${digest('y')}  /a\n`,
+    `stat 600 root root 1763731200 /a\n${digest('y')}  /a\n`,
     ['content other → as declared'],
   ],
   ['file: nothing said is unknown', file({ path: '/a', content: 'x' }), '', 'unknown'],
