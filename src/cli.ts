@@ -13,6 +13,7 @@ interface Flags {
   readonly diff?: true
   readonly only?: readonly string[]
   readonly yes?: true
+  readonly overwrite?: true
   readonly prune?: true
   readonly json?: true
   readonly verbose?: true
@@ -35,11 +36,16 @@ reaching(program)
   .option('--diff', 'the plan with the text that differs')
   .option('--only <id,…>', 'these playbooks or steps: maddy, access/harden-sshd', names)
   .option('--yes', 'no question')
+  .option('--overwrite', 'what was edited on the host goes too; a copy is kept there')
   .option('--prune', 'what is on the host and not declared goes')
   .action(act(applyAction))
 
 reaching(program.command('list').description('the ids and titles of playbooks and steps, in order')).action(
   act(async (flags, io) => (await import('./commands/list.ts')).list(needsHost(flags), io, print)),
+)
+
+reaching(program.command('adopt').description('what was edited on the host, and how to keep it')).action(
+  act(async (flags, io) => (await import('./commands/adopt.ts')).adopt(needsHost(flags), io, print)),
 )
 
 const secrets = program.command('secrets').description('the secrets of an inventory: list, show NAME, set NAME, edit [NAME]')
@@ -80,7 +86,14 @@ async function applyAction(flags: Flags, io: Io): Promise<number> {
   }
   const { apply } = await import('./commands/apply.ts')
   return apply(
-    { ...needsHost(flags), check: flags.check === true, diff: flags.diff === true, yes: flags.yes === true, only: flags.only },
+    {
+      ...needsHost(flags),
+      check: flags.check === true,
+      diff: flags.diff === true,
+      yes: flags.yes === true,
+      overwrite: flags.overwrite,
+      only: flags.only,
+    },
     io,
   )
 }

@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os'
-import type { Drift, Listener } from '../converge.ts'
+import { type Drift, edited, type Leave, type Listener } from '../converge.ts'
 import { ProvisionError } from '../errors.ts'
 import { count, type Plan, plan, select } from '../plan.ts'
 import { type RunHooks, recover, run } from '../run.ts'
@@ -16,6 +16,8 @@ export interface ApplyOptions extends OpenOptions {
   readonly check: boolean
   readonly diff: boolean
   readonly yes: boolean
+  /** What was edited on the host goes too; a copy is kept there. */
+  readonly overwrite?: boolean | undefined
   readonly only: readonly string[] | undefined
 }
 
@@ -48,21 +50,45 @@ export async function apply(options: ApplyOptions, io: Io): Promise<number> {
     if (options.check) return end(unknown > 0 ? 1 : 2, 0)
     if (!options.yes && !(await io.ask!.confirm(`Correct ${changes} difference${changes === 1 ? '' : 's'} on ${opened.host}?`)))
       return end(changes === 0 ? 1 : 2, 0)
-    const changed = await correctAll(opened, steps, seen, io)
-    return end(0, changed.length)
+    const edits = seen.steps.flatMap(({ drift }) => drift).filter((drift) => edited(drift) !== undefined)
+    const overwrite = edits.length === 0 || (await mayOverwrite(opened, seen, edits, options, io))
+    const changed = await correctAll(opened, steps, seen, io, overwrite ? () => false : (drift) => edited(drift) !== undefined)
+    if (overwrite) return end(0, changed.length)
+    io.report.error(leftAlone(edits))
+    return end(1, changed.length)
   } finally {
     await opened.close()
   }
 }
 
-async function correctAll(opened: Opened, steps: readonly Step[], seen: Plan, io: Io): Promise<readonly Drift[]> {
+/** `--yes` alone overwrites nothing that a person wrote: on a terminal it is shown, and asked for by itself. */
+async function mayOverwrite(
+  { connection }: Opened,
+  { host, steps }: Plan,
+  edits: readonly Drift[],
+  { overwrite, diff, yes }: ApplyOptions,
+  io: Io,
+): Promise<boolean> {
+  if (overwrite || yes || io.ask === undefined) return overwrite === true
+  const theirs = steps.map((step) => ({ ...step, drift: step.drift.filter((drift) => edits.includes(drift)) }))
+  if (!diff) io.report.diff(await diffLines(connection, { host, steps: theirs }))
+  return io.ask.confirm(`Overwrite what was edited there, ${edits.map(({ resource: { id } }) => id).join(' ')}? A copy is kept`)
+}
+
+const leftAlone = (edits: readonly Drift[]) => ({
+  where: edits.map(({ resource: { id } }) => id).join(' '),
+  message: `${edits.length === 1 ? 'was' : 'were'} edited on the host, and left so`,
+  hint: '--overwrite replaces it and keeps a copy; “provision adopt” says how to keep it',
+})
+
+async function correctAll(opened: Opened, steps: readonly Step[], seen: Plan, io: Io, leave: Leave): Promise<readonly Drift[]> {
   await opened.secrets.ensure(steps)
   const recovered = await recover(opened.connection, seen, `${userInfo().username} at ${new Date().toISOString()}`)
   const fresh = recovered ? await plan(opened.connection, opened.host, steps) : seen
   const signals = stopSignals((line) => io.report.say(line))
   const line = io.terminal ? (await import('../ui/tasks.ts')).taskLine : undefined
   try {
-    return await run(opened.connection, fresh, hooks(opened, fresh, io, signals.stopped, line))
+    return await run(opened.connection, fresh, hooks(opened, fresh, io, signals.stopped, line), leave)
   } finally {
     signals.forget()
   }

@@ -27,8 +27,8 @@ export async function diffLines(shell: Shell, { steps }: Plan): Promise<readonly
   ]
 }
 
-/** What these files hold; empty for one that is not there. Encoded, because a file may hold anything. */
-async function contents(shell: Shell, paths: readonly string[]): Promise<readonly string[]> {
+/** What these files of the host hold; empty for one that is not there. Encoded, because a file may hold anything. */
+export async function contents(shell: Shell, paths: readonly string[]): Promise<readonly string[]> {
   const { stdout } = await shell.run(sh`for f in ${paths}; do { [ ! -f "$f" ] || base64 -w 0 < "$f"; } 2>/dev/null; echo; done`)
   const rows = stdout.split('\n')
   return paths.map((_, i) => Buffer.from(rows[i] ?? '', 'base64').toString())
