@@ -16,27 +16,40 @@ export const authorizedKeys = defineKind<AuthorizedKeys, State>({
   name: 'authorized-keys',
   key: ({ user }) => user,
 
+  // One getent and one stat for them all; the lines are read by the shell itself.
   probe: (all) => sh`
-for u in ${all.map(({ user }) => user)}; do
-  if ! home=$(getent passwd "$u" | cut -d: -f6) || [ -z "$home" ]; then printf 'absent %s\n' "$u"; continue; fi
-  printf 'user %s %s %s\n' "$u" "$(stat -c %a:%U "$home/.ssh" 2>/dev/null)" "$(stat -c %a:%U "$home/.ssh/authorized_keys" 2>/dev/null)"
+entries=$(getent passwd -- ${all.map(({ user }) => user)}) || [ $? -eq 2 ]
+set --
+while IFS=: read -r u _ _ _ _ home _; do
+  [ -n "$home" ] || continue
+  printf 'user %s %s\n' "$u" "$home"
+  for path in "$home/.ssh" "$home/.ssh/authorized_keys"; do [ ! -e "$path" ] || set -- "$@" "$path"; done
   if [ -f "$home/.ssh/authorized_keys" ]; then
     while read -r line || [ -n "$line" ]; do printf 'key %s %s\n' "$u" "$line"; done < "$home/.ssh/authorized_keys"
   fi
-done`,
+done <<END
+$entries
+END
+[ $# -eq 0 ] || stat -c 'stat %a:%U %n' -- "$@"
+printf 'end\n'`,
 
-  parse: (output, all) =>
-    new Map(
-      all.flatMap(({ user }): [string, State][] => {
-        const rows = output.split('\n').map((row) => row.split(' '))
-        if (rows.some(([type, name]) => type === 'absent' && name === user)) return [[user, { type: 'absent' }]]
-        const seen = rows.find(([type, name]) => type === 'user' && name === user)
-        if (seen === undefined) return []
+  parse: (output, all) => {
+    const rows = output.split('\n').map((row) => row.split(' '))
+    if (!rows.some(([type]) => type === 'end')) return new Map()
+    const modes = new Map(rows.filter(([type]) => type === 'stat').map(([, mode, ...path]) => [path.join(' '), mode]))
+    return new Map(
+      all.map(({ user }): [string, State] => {
+        const home = rows
+          .find(([type, name]) => type === 'user' && name === user)
+          ?.slice(2)
+          .join(' ')
+        if (home === undefined) return [user, { type: 'absent' }]
         const lines = rows.filter(([type, name]) => type === 'key' && name === user).map((row) => row.slice(2).join(' ').trim())
-        const safe = seen[2] === `700:${user}` && seen[3] === `600:${user}`
-        return [[user, { type: 'user', safe, lines: lines.filter((line) => line !== '' && !line.startsWith('#')) }]]
+        const safe = modes.get(`${home}/.ssh`) === `700:${user}` && modes.get(`${home}/.ssh/authorized_keys`) === `600:${user}`
+        return [user, { type: 'user', safe, lines: lines.filter((line) => line !== '' && !line.startsWith('#')) }]
       }),
-    ),
+    )
+  },
 
   diff: ({ keys, others }, have) => {
     if (have.type === 'absent') return [{ field: 'user', from: 'absent', to: `with ${keys.length} keys` }]

@@ -21,7 +21,7 @@ const absent: Readonly<Record<string, (key: string) => string>> = {
       ? `show Id=${unit}\nshow LoadState=loaded\nshow ActiveState=active\nshow UnitFileState=enabled\nshow NeedDaemonReload=no\n`
       : `show Id=${unit}\nshow LoadState=not-found\nshow ActiveState=inactive\nshow UnitFileState=\nshow NeedDaemonReload=no\nstale ${unit}\n`,
   user: (name) => `absent ${name}\n`,
-  'authorized-keys': (name) => `absent ${name}\n`,
+  'authorized-keys': () => 'end\n',
   'ufw-rules': () => 'enabled yes\n',
   'ufw-defaults': () => 'end\n',
   upgrade: (name) => `pending ${name}\n`,

@@ -170,37 +170,37 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
   [
     'authorized-keys: as declared, whatever the comment',
     authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' }),
-    `user x 700:x 600:x\nkey x ${ed(1)} me\n`,
+    `${keysOf('600')}key x ${ed(1)} me\nend\n`,
     [],
   ],
   [
     'authorized-keys: a missing key',
     authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' }),
-    'user x  \n',
+    'user x /home/x\nend\n',
     [`key absent → ${ed(1).slice(-12)}`, 'mode other → 0600 in a directory 0700, both its own'],
   ],
   [
     'authorized-keys: another operator’s key stays',
     authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' }),
-    `user x 700:x 600:x\nkey x ${ed(1)}\nkey x ${ed(2)}\n`,
+    `${keysOf('600')}key x ${ed(1)}\nkey x ${ed(2)}\nend\n`,
     [],
   ],
   [
     'authorized-keys: and goes when asked',
     authorizedKeys({ user: 'x', keys: [ed(1)], others: 'remove' }),
-    `user x 700:x 600:x\nkey x ${ed(1)}\nkey x ${ed(2)}\n`,
+    `${keysOf('600')}key x ${ed(1)}\nkey x ${ed(2)}\nend\n`,
     [`key ${ed(2).slice(-12)} → absent`],
   ],
   [
     'authorized-keys: a file that others can write is corrected',
     authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' }),
-    `user x 700:x 666:x\nkey x ${ed(1)}\n`,
+    `${keysOf('666')}key x ${ed(1)}\nend\n`,
     ['mode other → 0600 in a directory 0700, both its own'],
   ],
   [
     'authorized-keys: no user yet',
     authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' }),
-    'absent x\n',
+    'end\n',
     ['user absent → with 1 keys'],
   ],
 
@@ -393,7 +393,7 @@ for (const [title, { kind, desired }, printed, expected] of cases) {
 
 test('authorized-keys: an undeclared key is told, as a note', () => {
   const { kind, desired } = authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' })
-  const state = kind.parse(`user x 700:x 600:x\nkey x ${ed(1)}\nkey x ${ed(2)} bob@home\n`, [desired]).get('x')
+  const state = kind.parse(`${keysOf('600')}key x ${ed(1)}\nkey x ${ed(2)} bob@home\nend\n`, [desired]).get('x')
   assert.deepEqual(kind.notes?.(desired, state), [`undeclared key ${ed(2).slice(-12)} (bob@home): --prune removes it`])
 })
 
@@ -436,4 +436,8 @@ function pinned(): Resource {
     path: '/usr/local/bin/maddy',
     origin: { amd64: origin('amd64'), arm64: origin('arm64') },
   })
+}
+
+function keysOf(mode: string): string {
+  return `user x /home/x\nstat 700:x /home/x/.ssh\nstat ${mode}:x /home/x/.ssh/authorized_keys\n`
 }
