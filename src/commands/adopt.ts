@@ -1,6 +1,7 @@
 import { edited } from '../converge.ts'
 import type { Plan } from '../plan.ts'
 import { plan } from '../plan.ts'
+import { Secret } from '../secret.ts'
 import { contents, diffLines } from './diff.ts'
 import type { Io } from './io.ts'
 import { type OpenOptions, open } from './open.ts'

@@ -12,6 +12,8 @@ export interface Io {
 
 /** The process's own streams. Questions need a terminal on both sides; colour and cursor movement one on stdout. */
 export function processIo({ json }: { readonly json: boolean }): Io {
+  // A reader that has left (`| head`) ends nothing: a correction that has begun goes on.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe)
   const out = (line: string) => void process.stdout.write(`${line}\n`)
   const err = (line: string) => void process.stderr.write(`${line}\n`)
   const person = process.stdin.isTTY === true && process.stderr.isTTY === true
@@ -27,4 +29,8 @@ export function processIo({ json }: { readonly json: boolean }): Io {
 const questions: Ask = {
   password: async (message) => (await import('../ui/ask.ts')).askPassword(message),
   confirm: async (message) => (await import('../ui/ask.ts')).askConfirm(message),
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
 }
