@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { type Io, processIo } from './commands/io.ts'
-import { Interrupted, ProvisionError } from './errors.ts'
+import { Interrupted, ProvisionError, UnknownHost } from './errors.ts'
 import { root } from './text.ts'
 
 interface Flags {
@@ -13,6 +13,14 @@ interface Flags {
   readonly diff?: true
   readonly only?: readonly string[]
   readonly yes?: true
+  /** False with --no-apply. */
+  readonly apply?: boolean
+  readonly answers?: string
+  readonly accounts?: string
+  readonly catchAll?: string
+  readonly web?: string
+  readonly dmarc?: string
+  readonly mtaSts?: string
   readonly overwrite?: true
   readonly prune?: true
   readonly json?: true
@@ -46,6 +54,47 @@ reaching(program.command('list').description('the ids and titles of playbooks an
 
 reaching(program.command('adopt').description('what was edited on the host, and how to keep it')).action(
   act(async (flags, io) => (await import('./commands/adopt.ts')).adopt(needsHost(flags), io, print)),
+)
+
+program
+  .command('init [name]')
+  .description('makes an inventory by questions')
+  .option('--inventory <dir>', 'where inventories are (default: $PROVISION_INVENTORY, ./inventory)')
+  .option('--debug', 'stacks')
+  .action(act(async (flags, io, [name]) => (await import('./commands/init.ts')).init(flags, io, name)))
+
+const domain = program.command('domain').description('the mail domains of an inventory: add [DOMAIN], remove DOMAIN')
+changing(domain.command('add [domain]').description('one more, by questions, flags or a file; then its records are printed'))
+  .option('--accounts <name,…>', 'its mailboxes')
+  .option('--catch-all <name>', 'the account that gets what nobody else gets')
+  .option('--web <where>', 'here, bare (no site), or the addresses of another host')
+  .option('--dmarc <policy>', 'none, quarantine or reject')
+  .option('--mta-sts <mode>', 'none, testing or enforce')
+  .option('--answers <file>', 'all of it, as in an inventory')
+  .action(act(async (flags, io, [name]) => (await import('./commands/domain.ts')).domainAdd(change(flags), io, name)))
+changing(domain.command('remove <domain>').description('takes one out, with the site of its name')).action(
+  act(async (flags, io, [name = '']) => (await import('./commands/domain.ts')).domainRemove(change(flags), io, name)),
+)
+
+const account = program.command('account').description('the mailboxes of an inventory: add, remove, password ADDRESS')
+for (const [verb, name, about] of [
+  ['add', 'accountAdd', 'one more; its password is made up'],
+  ['remove', 'accountRemove', 'takes one out'],
+  ['password', 'accountPassword', 'a new password: typed, from stdin, or made up'],
+] as const) {
+  changing(account.command(`${verb} <address>`).description(about)).action(
+    act(async (flags, io, [address = '']) => (await import('./commands/account.ts'))[name](change(flags), io, address)),
+  )
+}
+
+const alias = program.command('alias').description('the aliases of an inventory: add ADDRESS TARGET…, remove ADDRESS')
+changing(alias.command('add <address> <target...>').description('one more, for one or several addresses')).action(
+  act(async (flags, io, [address = '', ...to]) =>
+    (await import('./commands/account.ts')).aliasAdd(change(flags), io, address, to),
+  ),
+)
+changing(alias.command('remove <address>').description('takes one out')).action(
+  act(async (flags, io, [address = '']) => (await import('./commands/account.ts')).aliasRemove(change(flags), io, address)),
 )
 
 const secrets = program.command('secrets').description('the secrets of an inventory: list, show NAME, set NAME, edit [NAME]')
@@ -85,17 +134,22 @@ async function applyAction(flags: Flags, io: Io): Promise<number> {
     return 0
   }
   const { apply } = await import('./commands/apply.ts')
-  return apply(
-    {
-      ...needsHost(flags),
-      check: flags.check === true,
-      diff: flags.diff === true,
-      yes: flags.yes === true,
-      overwrite: flags.overwrite,
-      only: flags.only,
-    },
-    io,
-  )
+  const { check = false, diff = false, yes = false, only } = flags
+  const run = (host: string) => apply({ ...flags, host, check, diff, yes, only }, io)
+  try {
+    return await run(flags.host)
+  } catch (error) {
+    if (!(error instanceof UnknownHost) || io.ask === undefined) throw error
+    io.report.error(error)
+    if (!(await io.ask.confirm('Make one now, by some questions?'))) return 1
+    const made = await (await import('./commands/init.ts')).makeInventory(flags, io, flags.host)
+    return made === undefined ? 1 : run(made)
+  }
+}
+
+/** What a command that changes an inventory goes by. */
+function change(flags: Flags) {
+  return { ...needsHost(flags), yes: flags.yes === true, apply: flags.apply !== false }
 }
 
 /** Runs an action with the process's own streams; what it throws is told as this command tells things. */
@@ -147,6 +201,12 @@ function reaching(command: Command): Command {
   return naming(command)
     .option('--address <address>', 'reach it there: A, A:PORT or [v6]:PORT')
     .option('--host-key <SHA256:…>', 'the host shows this key and no other', fingerprint)
+}
+
+function changing(command: Command): Command {
+  return reaching(command)
+    .option('--no-apply', 'writes the inventory, and leaves the host as it is')
+    .option('--yes', 'no question')
 }
 
 function names(value: string): readonly string[] {

@@ -16,6 +16,9 @@ export class ProvisionError extends Error {
 /** The host could not be reached, or did not let us in, or was lost on the way. */
 export class ConnectionError extends ProvisionError {}
 
+/** No inventory is called that: one may be made. */
+export class UnknownHost extends ProvisionError {}
+
 /** The operator interrupted the run. Exit code 130 for Ctrl-C, 143 for SIGTERM. */
 export class Interrupted extends ProvisionError {
   readonly code: 130 | 143

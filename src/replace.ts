@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, link, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { ProvisionError } from './errors.ts'
@@ -48,5 +48,20 @@ export async function whileLocked<T>(path: string, action: () => Promise<T>): Pr
   } finally {
     await handle.close()
     await rm(lock, { force: true })
+  }
+}
+
+/** Writes a file that is not there yet, whole or not at all. Throws ProvisionError when it is there. */
+export async function createFile(path: string, content: string, mode: number): Promise<void> {
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.new`
+  try {
+    await writeFile(temporary, content, { flag: 'wx', mode, flush: true })
+    // A link, unlike a rename, never takes the place of what is there.
+    await link(temporary, path)
+  } catch (error) {
+    const there = error instanceof Error && 'code' in error && error.code === 'EEXIST'
+    throw new ProvisionError(path, there ? 'is there already' : `cannot be written: ${String(error)}`)
+  } finally {
+    await rm(temporary, { force: true })
   }
 }

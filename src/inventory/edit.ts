@@ -13,12 +13,14 @@ export interface Edited {
 /** One change to an inventory. Throws ProvisionError, and has changed nothing, when what comes out would not be valid. */
 export type Edit = (file: string, text: string) => Edited
 
-/** One more mail domain, as it is written in the file, and with `site` one more site of that name. */
+/** One more mail domain, as it is written in the file, and with `site` a site of that name, unless there is one. */
 export const addDomain =
   (domain: { readonly name: string }, { site }: { readonly site: boolean }): Edit =>
   (file, text) => {
+    const { server } = check(file, text)
+    const there = server.sites.some(({ domain: name, aliases }) => [name, ...aliases].includes(domain.name))
     const added = append(file, text, [], 'domains', domain)
-    return check(file, site ? append(file, added, [], 'sites', { domain: domain.name }) : added)
+    return check(file, site && !there ? append(file, added, [], 'sites', { domain: domain.name }) : added)
   }
 
 /** A domain goes, and the site of its name. */
@@ -99,5 +101,6 @@ function check(file: string, text: string): Edited {
   const raw: unknown = readYaml(file, text).document.toJS()
   const result = Server.safeParse(raw)
   if (result.success) return { text, server: result.data }
-  throw new ProvisionError(file, result.error.issues.map((issue) => sentence(issue, raw)).join('; '), 'the file is as it was')
+  const faults = new Set(result.error.issues.map((issue) => sentence(issue, raw)))
+  throw new ProvisionError(file, [...faults].join('; '), 'the file is as it was')
 }

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { basename, isAbsolute, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Document } from 'yaml'
-import { ProvisionError } from '../errors.ts'
+import { ProvisionError, UnknownHost } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import { openStore, type Store } from '../secrets.ts'
 import { root } from '../text.ts'
@@ -123,7 +123,7 @@ function notOne(dir: string, name: string, all: readonly Candidate[], found: rea
     return new ProvisionError(name, `is meant by ${files} in ${dir}`, 'take a file name, without .yml, that only one of them has')
   }
   const list = all.map(({ names, fault }) => names.join(', ') + (fault === undefined ? '' : ' (cannot be read)')).join('; ')
-  return new ProvisionError(
+  return new UnknownHost(
     name,
     `no inventory in ${dir} has this file name, host name or address; there ${all.length === 0 ? 'is none' : `${all.length === 1 ? 'is' : 'are'}: ${list}`}`,
     `make one with “provision init ${name}”`,

@@ -1,4 +1,7 @@
+import { styleText } from 'node:util'
 import inquirer from 'inquirer'
+import { back, type Put } from './converse.ts'
+import type { Question } from './fields.ts'
 
 const prompt = inquirer.createPromptModule({ output: process.stderr })
 
@@ -13,3 +16,65 @@ export async function askConfirm(message: string): Promise<boolean> {
   const { answer } = await prompt([{ type: 'confirm', name: 'answer', message, default: false }])
   return answer === true
 }
+
+/** Puts questions of the schema: a list where there is something to choose, else a line, which the field itself refuses or takes. */
+export function askQuestions(say: (line: string) => void): Put {
+  let told = false
+  return (question, first) => {
+    if (!told) say('Enter takes what stands in brackets, - is nothing, < goes back; Ctrl-C leaves everything as it was.')
+    told = true
+    return (question.choices === undefined ? askLine : askChoice)(question, first)
+  }
+}
+
+async function askLine(question: Question, first: boolean): Promise<string | typeof back> {
+  const { answer } = await prompt([
+    {
+      type: 'input',
+      name: 'answer',
+      message: question.ask,
+      default: question.proposal,
+      theme: explained(question),
+      validate: (typed: string) =>
+        goesBack(typed) ? !first || 'this is the first question' : (question.fault(read(typed)) ?? true),
+    },
+  ])
+  return goesBack(String(answer)) ? back : read(String(answer))
+}
+
+async function askChoice(question: Question, first: boolean): Promise<string | typeof back> {
+  const width = Math.max(...question.choices!.map(({ value }) => value.length))
+  const { answer } = await prompt([
+    {
+      type: 'select',
+      name: 'answer',
+      message: question.ask,
+      default: question.proposal,
+      theme: explained(question),
+      loop: false,
+      choices: [
+        ...question.choices!.map(({ value, about }) => ({
+          value,
+          short: value,
+          name: `${value.padEnd(width)}  ${about}`.trimEnd(),
+        })),
+        ...(first ? [] : [{ value: '<', name: '<  back', short: '<' }]),
+      ],
+    },
+  ])
+  return answer === '<' ? back : String(answer)
+}
+
+const goesBack = (typed: string): boolean => typed.trim() === '<'
+
+/** What was typed; a hyphen alone stands for nothing, where Enter would take the proposal. */
+const read = (typed: string): string => (typed.trim() === '-' ? '' : typed.trim())
+
+/** The hint stands below the question until it is answered. */
+const explained = ({ hint }: Question) => ({
+  style: {
+    message: (text: string, status: string) =>
+      styleText('bold', text) +
+      (status === 'done' || hint === '' ? '' : styleText('dim', ` ${hint}`, { stream: process.stderr })),
+  },
+})

@@ -1,0 +1,97 @@
+import { readFile, realpath, stat } from 'node:fs/promises'
+import { relative } from 'node:path'
+import { createTwoFilesPatch } from 'diff'
+import { ProvisionError } from '../errors.ts'
+import type { Edit, Edited } from '../inventory/edit.ts'
+import { type Inventory, loadInventory } from '../inventory.ts'
+import { replaceFile, whileLocked } from '../replace.ts'
+import { apply } from './apply.ts'
+import { recordLines } from './dns-lines.ts'
+import type { Io } from './io.ts'
+import { load, type OpenOptions } from './open.ts'
+
+/** What every command that changes an inventory may be told. */
+export interface ChangeOptions extends OpenOptions {
+  readonly yes: boolean
+  /** Whether the host is corrected afterwards. */
+  readonly apply: boolean
+}
+
+/** An inventory that may be written to, and its text. */
+export interface Writable {
+  readonly inventory: Inventory
+  readonly text: string
+}
+
+/** Reads what is going to be changed. Throws ProvisionError for the one that comes with us, and where nobody is there to ask. */
+export async function writable({ inventory: given, host, yes }: ChangeOptions, io: Io): Promise<Writable> {
+  if (!yes && io.ask === undefined)
+    throw new ProvisionError('provision', 'there is no terminal to ask on', 'say --yes to write the inventory without a question')
+  const inventory = await loadInventory(given, host)
+  if (inventory.embedded)
+    throw new ProvisionError(inventory.file, 'comes with provision and is not written', 'copy it to ./inventory first')
+  return { inventory, text: await readFile(inventory.file, 'utf8') }
+}
+
+/**
+ * Shows what a change makes of the inventory, asks once, writes the file at once or not at all, says what has to be published,
+ * and corrects the host: these playbooks, as ever. Returns the exit code: 1 when the operator says no.
+ */
+export async function change(
+  { inventory, text }: Writable,
+  edit: Edit,
+  { concerns, notes = [] }: { readonly concerns: readonly string[]; readonly notes?: readonly string[] },
+  options: ChangeOptions,
+  io: Io,
+): Promise<number> {
+  const { file, server: before, name } = inventory
+  const edited = edit(file, text)
+  const only = options.apply ? await known(concerns, options, io) : []
+  const shown = relative('', file)
+  io.report.diff(unified(shown, text, edited.text))
+  const question = options.apply ? `Write this, and correct ${name} (${only.join(', ')})?` : 'Write this?'
+  if (!options.yes && !(await io.ask!.confirm(question))) {
+    io.report.say('nothing was written')
+    return 1
+  }
+  await write(file, text, edited)
+  io.report.say(`wrote ${shown}`)
+  for (const note of notes) io.report.say(note)
+  io.report.diff(recordLines(before, edited.server))
+  if (options.apply) return correct(only, options, io, shown)
+  io.report.say(`provision --host ${name} makes it so there`)
+  return 0
+}
+
+/** A file before and after, as a unified diff. */
+function unified(file: string, before: string, after: string): readonly string[] {
+  const lines = createTwoFilesPatch(file, file, before, after, '', '', { context: 3 }).trimEnd().split('\n')
+  return lines.slice(lines.findIndex((line) => line.startsWith('--- ')))
+}
+
+/** Corrects these playbooks. When that fails the inventory is written all the same, which is said. */
+export async function correct(only: readonly string[], options: ChangeOptions, io: Io, file: string): Promise<number> {
+  try {
+    return await apply({ ...options, check: false, diff: false, yes: true, only }, io)
+  } catch (error) {
+    io.report.say(`${file} says it already: once this is mended, provision --host ${options.host} goes on`)
+    throw error
+  }
+}
+
+/** Those of these playbooks that there are: somebody's own may have others. */
+export async function known(concerns: readonly string[], options: ChangeOptions, io: Io): Promise<readonly string[]> {
+  const { playbooks } = await load(options, io, false)
+  const there = concerns.filter((id) => playbooks.some((playbook) => playbook.id === id))
+  return there.length > 0 ? there : playbooks.map(({ id }) => id)
+}
+
+/** Writes the file, unless it is no longer what was shown. */
+async function write(file: string, before: string, { text }: Edited): Promise<void> {
+  const path = await realpath(file)
+  await whileLocked(path, async () => {
+    if ((await readFile(path, 'utf8')) !== before)
+      throw new ProvisionError(file, 'somebody has changed it meanwhile: nothing was written', 'run it again')
+    await replaceFile(path, text, (await stat(path)).mode & 0o777)
+  })
+}

@@ -1,0 +1,34 @@
+import { type DnsRecord, desiredRecords } from '../dns/records.ts'
+import { recordText } from '../dns/zone.ts'
+import type { Server } from '../inventory.ts'
+
+/** What a change of the inventory means for the zones: the records to publish and to take back, and who does that. */
+export function recordLines(before: Server, after: Server): readonly string[] {
+  const [old, wanted] = [all(before), all(after)]
+  const add = [...wanted].filter(([text]) => !old.has(text)).map(([text]) => text)
+  const gone = [...old].filter(([text]) => !wanted.has(text)).map(([text]) => text)
+  const fresh = after.domains.filter(({ name }) => !before.domains.some((domain) => domain.name === name))
+  return [
+    ...(add.length === 0 ? [] : ['', `; ${count(add.length)} to publish`, ...add]),
+    ...(gone.length === 0 ? [] : ['', `; ${count(gone.length)} to take back`, ...gone]),
+    ...(add.length + gone.length === 0 ? [] : ['', ...publisher(after).map((line) => `; ${line}`)]),
+    ...fresh.map(
+      ({ name }) => `; DKIM is not among them: the host makes the key, ${dkimFile(name)}, to publish as ${selector}.${name}`,
+    ),
+  ]
+}
+
+const all = (server: Server): ReadonlyMap<string, DnsRecord> =>
+  new Map([...desiredRecords(server).values()].flat().map((record) => [recordText(record), record]))
+
+const count = (n: number): string => (n === 1 ? '1 record' : `${n} records`)
+
+const selector = 'default._domainkey'
+const dkimFile = (domain: string): string => `/var/lib/maddy/dkim_keys/${domain}_default.dns`
+
+/** Who writes records into the zones. */
+function publisher({ dns }: Pick<Server, 'dns'>): readonly string[] {
+  if (dns.provider === 'manual') return ['you publish them (dns.provider: manual): paste them where the zone is kept']
+  const where = dns.provider === 'ovh' ? 'into the zone at OVH' : `into the zone on ${dns.server}`
+  return [`provision does not publish records yet, only the challenges of certificates: paste these ${where} yourself`]
+}

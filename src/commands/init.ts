@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { userInfo } from 'node:os'
+import { join, relative } from 'node:path'
+import { ProvisionError } from '../errors.ts'
+import { Network } from '../inventory/networks.ts'
+import { readYaml, validate } from '../inventory/yaml.ts'
+import { inventoryFolder, listInventories, type Server } from '../inventory.ts'
+import { createFile } from '../replace.ts'
+import { secretsIn } from '../secret.ts'
+import { converse } from '../ui/converse.ts'
+import { inventoryText, newServer } from './init-file.ts'
+import { initTopics } from './init-questions.ts'
+import type { Io } from './io.ts'
+
+/** What `provision init` may be told. */
+export interface InitOptions {
+  readonly inventory?: string | undefined
+}
+
+/** A new inventory, made by questions, shown, and written once it is confirmed. Returns its name; undefined when the answer is no. */
+export async function makeInventory({ inventory }: InitOptions, io: Io, given?: string): Promise<string | undefined> {
+  if (io.ask === undefined)
+    throw new ProvisionError(
+      'provision init',
+      'there is no terminal to ask on',
+      'copy inventory/example.yml, which explains every key',
+    )
+  const found = inventoryFolder(inventory)
+  const dir = found.embedded ? 'inventory' : found.dir
+  if (given !== undefined) await refuseTaken(dir, given)
+  const { askQuestions } = await import('../ui/ask.ts')
+  const topics = initTopics({ given, user: userInfo().username, from: cameFrom(process.env.SSH_CONNECTION) })
+  const answers = await converse(topics, {}, askQuestions(io.report.say))
+  const name = given !== undefined && !given.includes(':') ? given : answers.hostname!
+  const file = join(dir, `${name}.yml`)
+  await refuseTaken(dir, name)
+  const text = inventoryText(newServer(answers))
+  const server = validate(file, readYaml(file, text))
+  io.report.diff(['', ...text.trimEnd().split('\n'), ''])
+  if (!(await io.ask.confirm(`Write this to ${relative('', file)}?`))) {
+    io.report.say('nothing was written')
+    return undefined
+  }
+  await mkdir(dir, { recursive: true })
+  await createFile(file, text, 0o644)
+  io.report.say(`wrote ${relative('', file)}`)
+  for (const line of next(server, name)) io.report.say(line)
+  return name
+}
+
+/** `provision init [X]`. Returns the exit code: 1 when the operator says no. */
+export async function init(options: InitOptions, io: Io, given?: string): Promise<number> {
+  return (await makeInventory(options, io, given)) === undefined ? 1 : 0
+}
+
+/** Throws ProvisionError for a name that cannot be a file's, or that an inventory goes by already. */
+async function refuseTaken(dir: string, name: string): Promise<void> {
+  if (!/^[A-Za-z0-9][A-Za-z0-9.:_-]{0,200}$/.test(name) || ['example', 'artifacts.lock'].includes(name))
+    throw new ProvisionError(name, 'is no name for an inventory', 'take the host name or the address')
+  if (!existsSync(dir)) return
+  const there = (await listInventories(dir)).includes(name)
+  if (there || existsSync(join(dir, `${name}.yml`)))
+    throw new ProvisionError(join(dir, `${name}.yml`), 'is there already', `edit it, or: provision --host ${name}`)
+}
+
+/** The address that the operator's own login here comes from, when there is one. */
+function cameFrom(connection: string | undefined): string | undefined {
+  const address = connection?.split(' ')[0] ?? ''
+  return Network.safeParse(address).success ? address : undefined
+}
+
+/** What the operator does next. */
+function next(server: Server, name: string): readonly string[] {
+  const toGive = secretsIn(server).filter(({ madeAs }) => madeAs === undefined)
+  return [
+    ...(server.dns.provider === 'manual'
+      ? ['with dns.provider: manual nobody can prove the mail server’s name to the CA: an install needs ovh or nsupdate']
+      : []),
+    'next:',
+    ...toGive.map((secret) => `  provision secrets set ${secret.name} --host ${name}`),
+    `  provision --host ${name} --check`,
+    `  provision --host ${name}`,
+  ]
+}
