@@ -1,3 +1,4 @@
+import { updates } from '../files/etc/apt/apt.conf.d/52provision-updates.ts'
 import { hosts } from '../files/etc/hosts.ts'
 import { motd } from '../files/etc/motd.ts'
 import { journald } from '../files/etc/systemd/journald.conf.d/provision.conf.ts'
@@ -13,7 +14,7 @@ import { upgrade } from '../src/kinds/upgrade.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Base = Pick<Server, 'hostname' | 'time_zone' | 'locales' | 'motd' | 'packages' | 'journal' | 'apt'>
+type Base = Pick<Server, 'updates' | 'hostname' | 'time_zone' | 'locales' | 'motd' | 'packages' | 'journal' | 'apt'>
 
 /** What every server has: packages, time, locales, its name, and a journal that cannot fill the disk. */
 export const base = (server: Base): Playbook =>
@@ -44,6 +45,12 @@ export const base = (server: Base): Playbook =>
         absent: ['exim4-base', 'exim4-config', 'exim4-daemon-light', 'exim4-daemon-heavy', 'postfix', 'sendmail-bin'],
       }),
     ]),
+
+    step('Install the automatic updates', [packages({ name: 'updates', installed: ['unattended-upgrades'] })]),
+    step('Configure the automatic updates', [
+      file({ path: '/etc/apt/apt.conf.d/52provision-updates', content: updates(server.updates) }),
+    ]),
+    step('Run the automatic updates', [service({ unit: 'apt-daily.timer' }), service({ unit: 'apt-daily-upgrade.timer' })]),
 
     step('Name the host', [hostname({ name: server.hostname }), file({ path: '/etc/hosts', content: hosts(server.hostname) })]),
     step('Set the time zone and the locales', [
