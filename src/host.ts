@@ -24,7 +24,9 @@ printf 'disk %s\n' "$(df -Pk /var | awk 'NR == 2 { print $4 }')"
 awk '$1 == "MemTotal:" { print "memory", $2 }' /proc/meminfo
 printf 'boot %s\n' "$(cat /proc/sys/kernel/random/boot_id)"
 if [ -e /etc/systemd/system/provision-undo.timer ]; then printf 'undo armed\n'; fi
-if [ -s /run/provision/lock ] && grep -q ":$(stat -c %i /run/provision/lock) " /proc/locks; then printf 'busy %s\n' "$(head -n 1 /run/provision/lock)"; fi
+if [ -s /run/provision/lock ] && [ "/proc/$(sed -n 2p /run/provision/lock)/fd/9" -ef /run/provision/lock ]; then
+  printf 'busy %s\n' "$(head -n 1 /run/provision/lock)"
+fi
 if [ -w /etc ] && touch -c /etc 2>/dev/null; then printf 'writable yes\n'; fi`
 
 /** 1.5 GB: packages, two daemons and room for an upgrade. In kB, as df -k says it. */

@@ -1,4 +1,4 @@
-import { userInfo } from 'node:os'
+import { hostname, userInfo } from 'node:os'
 import { type Drift, edited, type Leave, type Listener } from '../converge.ts'
 import { ProvisionError } from '../errors.ts'
 import { count, type Plan, plan, select } from '../plan.ts'
@@ -83,7 +83,7 @@ const leftAlone = (edits: readonly Drift[]) => ({
 
 async function correctAll(opened: Opened, steps: readonly Step[], seen: Plan, io: Io, leave: Leave): Promise<readonly Drift[]> {
   await opened.secrets.ensure(steps)
-  const recovered = await recover(opened.connection, seen, `${userInfo().username} at ${new Date().toISOString()}`)
+  const recovered = await recover(opened.connection, seen, `${userInfo().username}@${hostname()}`)
   const fresh = recovered ? await plan(opened.connection, opened.host, steps) : seen
   const signals = stopSignals((line) => io.report.say(line))
   const line = io.terminal ? (await import('../ui/tasks.ts')).taskLine : undefined

@@ -107,8 +107,8 @@ export async function plugIn(network: Network, machine: string): Promise<void> {
     local`set -e
 ip netns add ${own}
 nsenter --net=/run/netns/${own} sh -c 'echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad'
-ip -n ${inner} link add ${machine} type veth peer name eth0 netns ${own}
-ip -n ${inner} link set ${machine} master machines up`,
+ip -n ${inner} link add name ${machine} type veth peer name eth0 netns ${own}
+ip -n ${inner} link set dev ${machine} master machines up`,
   )
 }
 

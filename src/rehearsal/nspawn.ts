@@ -55,19 +55,22 @@ export interface Boot {
 
 /**
  * The command that boots a root, and boots it again when it reboots: with --keep-unit nspawn leaves that (exit code 133) to us.
+ * Its namespace outlives a boot, and with it a firewall's rules, which no kernel keeps: so they go first.
  * CAP_NET_ADMIN because its network namespace is its own; without it neither networkd nor ufw would run.
  */
 export const boot = ({ cgroup, root, machine, network, binds }: Boot): readonly string[] => [
   'sh',
   '-c',
-  `cgroup=$1; shift
+  `cgroup=$1 net=$2; shift 2
 while :; do
+  nsenter --net="$net" nft flush ruleset
   ( ${enter} )
   [ $? -eq 133 ] || exit 0
   printf 'provision: it reboots\\n'
 done`,
   'sh',
   cgroup,
+  `/run/netns/${network}`,
   ...always,
   '--boot',
   `--directory=${root}`,

@@ -6,7 +6,6 @@ import { collect } from './exec.ts'
 import { place } from './known-hosts.ts'
 import type { Climbed } from './ladder.ts'
 import { type Lease, lease } from './lease.ts'
-import type { Link } from './link.ts'
 import type { Connection, LoginOptions } from './options.ts'
 import { fingerprint } from './public-key.ts'
 import { put } from './put.ts'
@@ -15,16 +14,11 @@ import { rootOver, type Shared } from './root.ts'
 import { reading } from './scripts.ts'
 import { work } from './work.ts'
 
-/** A Connection over a login. `shared` is what the logins of one run have in common; the first makes it. A new login takes over the run lock. */
-export function connectionOver(
-  options: LoginOptions,
-  climbed: Climbed,
-  shared = sharedFrom(options),
-  inherited?: Lease,
-): Connection {
+/** A Connection over a login. `shared` is what the logins of one run have in common; the first makes it. */
+export function connectionOver(options: LoginOptions, climbed: Climbed, shared = sharedFrom(options)): TakingOver {
   const { address } = options
-  let held = inherited
-  let [superseded, given]: [boolean, Link | undefined] = [false, undefined]
+  let held: Lease | undefined
+  let superseded = false
   const root = rootOver(options, climbed, shared, (link) => held?.held === true && held.link === link)
 
   const locked = async (who: string): Promise<void> => {
@@ -74,19 +68,23 @@ export function connectionOver(
     async again(limitMs, at) {
       const link = await newLogin(options, { ...climbed, link: root.link() }, limitMs, at)
       shared.execs++
-      const lock = held
+      const next = connectionOver(options, { ...climbed, link }, shared)
+      if (held !== undefined) await next.takeOver(held)
       superseded = true
-      given = lock?.link
       held = undefined
-      return connectionOver(options, { ...climbed, link }, shared, lock)
+      return next
+    },
+
+    takeOver: async (before) => {
+      held = await lease(root, address, before.who, before)
     },
 
     async close() {
       const kept = held
       held = undefined
       await kept?.release()
-      // The login that goes on ends those before it: a superseded one keeps the link that still carries the lock.
-      const links = superseded ? root.links.filter((link) => link !== given) : [...shared.links]
+      // The login that goes on ends those before it.
+      const links = superseded ? root.links : [...shared.links]
       for (const link of links) {
         link.end()
         shared.links.delete(link)
@@ -96,6 +94,9 @@ export function connectionOver(
     },
   }
 }
+
+/** A login that can take the run lock from the one before it. */
+type TakingOver = Connection & { takeOver(before: Lease): Promise<void> }
 
 function sharedFrom({ env }: LoginOptions): Shared {
   const sudoPassword = env.PROVISION_SUDO_PASSWORD

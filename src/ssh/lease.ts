@@ -12,6 +12,7 @@ import { holding } from './scripts.ts'
 /** The run lock of the host, held by a channel: when the connection dies, so does the lock. */
 export interface Lease {
   readonly who: string
+  readonly since: string
   /** The login that carries it. */
   readonly link: Link
   readonly held: boolean
@@ -21,11 +22,18 @@ export interface Lease {
 /** How often the host hears that we are alive; it waits a minute. */
 const beatMs = 15_000
 
-/** Takes the run lock. Throws ProvisionError, with who holds it and since when, when another run does. */
-export async function lease(root: Root, address: string, who: string): Promise<Lease> {
+/** How long a new login waits for the lock of the one before it, in seconds: less than an undo leaves. */
+const patience = 15
+
+/**
+ * Takes the run lock, from the login `before` it where there is one: a login that goes on keeps nothing on a link which a firewall
+ * may have cut. Throws ProvisionError, with who holds it and since when, when another run does.
+ */
+export async function lease(root: Root, address: string, who: string, before?: Lease): Promise<Lease> {
   const nonce = randomBytes(8).toString('hex')
-  const since = `${who} since ${new Date().toISOString()}`
-  const taken = await root.exec(sh`sh -s`, nonce, (channel) => hold(channel, address, nonce, holding(since, nonce).text))
+  const since = before?.since ?? new Date().toISOString()
+  const script = holding(`${who} since ${since}`, nonce, before === undefined ? {} : { patience })
+  const taken = await root.exec(sh`sh -s`, nonce, (channel) => hold(channel, address, nonce, script.text, before))
   if (typeof taken === 'string')
     throw new ProvisionError(
       address,
@@ -35,6 +43,7 @@ export async function lease(root: Root, address: string, who: string): Promise<L
   const link = root.link()
   return {
     who,
+    since,
     link,
     release: taken.release,
     get held() {
@@ -45,12 +54,19 @@ export async function lease(root: Root, address: string, who: string): Promise<L
 
 type Taken = { held(): boolean; release(): Promise<void> }
 
-function hold(channel: ClientChannel, address: string, nonce: string, script: string): Promise<Talk<Taken | string>> {
+function hold(
+  channel: ClientChannel,
+  address: string,
+  nonce: string,
+  script: string,
+  before?: Lease,
+): Promise<Talk<Taken | string>> {
   return new Promise((resolve, reject) => {
     let held = false
     const beat = setInterval(() => void channel.write('.'), beatMs)
     beat.unref()
     const record = (text: string): void => {
+      if (text === 'start') void before?.release()
       if (text.startsWith('busy')) resolve({ began: text.slice(5) })
       if (text !== 'locked') return
       held = true

@@ -52,7 +52,7 @@ tail --pid=$$ -c +1 -f -- "$output" 8<&- </dev/null 2>/dev/null &
 tail=$!
 wait "$work"
 code=$?
-kill "$tail"
+kill "$tail" 2>/dev/null
 wait "$tail" 2>/dev/null
 rm -f -- "$output"
 say done "$code" "$(stat -L -c %s /proc/self/fd/8)"
@@ -62,15 +62,18 @@ exit 0
 `
 }
 
-/** Holds the run lock (9) until its stdin ends, or is silent for so many seconds: a half-open link ends nothing by itself. */
-export function holding(who: string, nonce: string, silence = 60): Sh {
+/**
+ * Holds the run lock (9) until its stdin ends, or is silent for so many seconds: a half-open link ends nothing by itself.
+ * `patience` is how long it waits for a lock that is about to be given to it. The file says whose it is, and which process holds it.
+ */
+export function holding(who: string, nonce: string, { silence = 60, patience = 0 } = {}): Sh {
   return sh`{
 ${record(nonce)}
 say start
 ${places}
 exec 9>>"$run/lock"
-if flock -n 9; then
-  printf '%s\n' ${who} >"$run/lock"
+if flock -w ${patience} 9; then
+  printf '%s\n' ${who} "$$" >"$run/lock"
   say locked
   while [ -n "$(timeout ${silence} head -c 1 9>&-)" ]; do :; done
   : >"$run/lock"

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -85,6 +85,20 @@ test('working: its shell being killed does not stop it, and its lock is held unt
   assert.match(second.said(), /n1 done 0 7\nsecond\n$/)
 })
 
+test('working: nothing is left when nobody is there to hear its end', async () => {
+  const child = spawn('sh', ['-s'], { env: env(), stdio: ['pipe', 'pipe', 'pipe'] })
+  child.stdin.end(
+    working(sh`echo begun; until [ -e ${join(dir, 'go')} ]; do sleep 0.05; done; echo more; sleep 0.5`, 'ann', 'n0', 99).text,
+  )
+  const outputs = () => readdirSync(join(dir, 'run')).filter((name) => name.startsWith('output.'))
+  await new Promise<void>((resolve) => child.stdout.on('data', (chunk: Buffer) => chunk.includes('begun') && resolve()))
+  assert.equal(outputs().length, 1)
+  child.stdout.destroy()
+  child.stderr.destroy()
+  writeFileSync(join(dir, 'go'), '')
+  await until(() => outputs().length === 0, 'its output is gone')
+})
+
 test('working: who waited and is gone does not begin', async () => {
   const first = talkTo(working(sh`echo begun; until [ -e ${join(dir, 'go')} ]; do sleep 0.05; done`, 'ann', 'n0', 99))
   await until(() => first.said().includes('begun'), 'it begins')
@@ -106,8 +120,19 @@ test('holding: until its stdin ends, and the file says whose it is', async () =>
   assert.match(send(holding('bob', 'n1').text).stdout, /n1 locked\n$/)
 })
 
+test('holding: whoever it is given to waits for it', async () => {
+  const holder = talkTo(holding('ann since noon', 'n0'))
+  await until(() => holder.said().includes('locked'), 'it is locked')
+  const next = talkTo(holding('ann since noon', 'n1', { patience: 15 }))
+  await until(() => next.said().includes('start'), 'it waits')
+  holder.child.stdin!.end()
+  await until(() => next.said().includes('locked'), 'it is given on')
+  next.child.stdin!.end()
+  assert.deepEqual([await holder.ended, await next.ended], [0, 0])
+})
+
 test('holding: silence ends it too, for a half-open link says nothing else', async () => {
-  const holder = talkTo(holding('ann', 'n0', 1))
+  const holder = talkTo(holding('ann', 'n0', { silence: 1 }))
   await until(() => holder.said().includes('locked'), 'it is locked')
   assert.equal(await holder.ended, 0)
   holder.child.stdin!.end()
