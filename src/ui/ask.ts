@@ -70,11 +70,15 @@ const goesBack = (typed: string): boolean => typed.trim() === '<'
 /** What was typed; a hyphen alone stands for nothing, where Enter would take the proposal. */
 const read = (typed: string): string => (typed.trim() === '-' ? '' : typed.trim())
 
-/** The hint stands below the question until it is answered. */
-const explained = ({ hint }: Question) => ({
-  style: {
-    message: (text: string, status: string) =>
-      styleText('bold', text) +
-      (status === 'done' || hint === '' ? '' : styleText('dim', ` ${hint}`, { stream: process.stderr })),
-  },
-})
+/** The hint stands above the question until it is answered. */
+function explained({ hint }: Question) {
+  const dim = (text: string) => styleText('dim', text, { stream: process.stderr })
+  const mark = styleText('blue', '?', { stream: process.stderr })
+  return {
+    prefix: {
+      idle: hint === '' ? mark : `${dim(`  ${hint}`)}\n${mark}`,
+      done: styleText('green', '✔', { stream: process.stderr }),
+    },
+    style: { message: (text: string) => styleText('bold', text, { stream: process.stderr }) },
+  }
+}
