@@ -1,7 +1,7 @@
-import { aliases } from '../files/etc/maddy/aliases.ts'
+import { aliases, leaving } from '../files/etc/maddy/aliases.ts'
 import { maddyConf } from '../files/etc/maddy/maddy.conf.ts'
 import { acmePlaces } from '../files/usr/local/sbin/provision-certificates.ts'
-import { aliasLines, type Server } from '../src/inventory.ts'
+import { aliasLines, leavingAliases, logins, type Server } from '../src/inventory.ts'
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
@@ -32,7 +32,11 @@ export const maddy = ({ mail, domains, origin, stampKey }: Maddy): Playbook => {
         path: '/etc/systemd/system/maddy.service.d/provision.conf',
         content: text('etc/systemd/system/maddy.service.d/provision.conf'),
       }),
-      file({ path: '/etc/maddy/aliases', content: aliases(aliasLines(domains)) }),
+      file({
+        path: '/etc/maddy/aliases',
+        content: aliases(aliasLines(domains, mail.mode)),
+        notes: leaving(leavingAliases(domains)),
+      }),
       file({
         path: '/etc/maddy/maddy.conf',
         content: maddyConf({
@@ -40,6 +44,7 @@ export const maddy = ({ mail, domains, origin, stampKey }: Maddy): Playbook => {
           primaryDomain: mail.primary,
           domains: domains.map(({ name }) => name),
           certificate,
+          mode: mail.mode,
           catchAll: domains.flatMap(({ name, catch_all: to }) => (to === undefined ? [] : [{ domain: name, to }])),
           maxRecipients: mail.limits.max_recipients,
           ratePerHour: mail.limits.rate_per_hour,
@@ -74,7 +79,7 @@ systemd-run -q --pipe --wait -p User=maddy -p UMask=0007 -p StateDirectory=maddy
 
     step(
       'Make the accounts',
-      domains.flatMap(({ accounts }) => accounts).map(({ address, password }) => mailAccount({ address, password, stampKey })),
+      logins(mail.mode, domains).map((login) => mailAccount({ ...login, stampKey })),
     ),
   ])
 }

@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import { accountAddresses, localPart } from './derived.ts'
 import type { ServerShape } from './server.ts'
 
 /** Something in an inventory that contradicts something else in it. */
@@ -24,9 +25,10 @@ const ours = new Map([
   [993, 'mail'],
 ])
 
-function* inAddresses({ domains }: Shape): Iterable<Conflict> {
+function* inAddresses({ domains, mail: { mode } }: Shape): Iterable<Conflict> {
   const seen = new Map<string, string>()
   const names = new Set(domains.map(({ name }) => name))
+  const ofAccounts = accountAddresses(mode, domains)
   for (const [d, domain] of domains.entries()) {
     const at = ['domains', d] as const
     const mine = (address: string) => address.endsWith(`@${domain.name}`)
@@ -36,11 +38,13 @@ function* inAddresses({ domains }: Shape): Iterable<Conflict> {
     ]
     for (const { address, path, what } of entries) {
       if (!mine(address)) yield { path, message: `${address} is no address of ${domain.name}` }
-      const before = seen.get(address)
+      const before = seen.get(address) ?? (what === 'an alias' && ofAccounts.has(address) ? 'an account' : undefined)
       if (before !== undefined) yield { path, message: `${address} is ${before} already` }
+      // Outside “separate” an account has an address in every domain.
+      for (const one of what === 'an account' && mode !== 'separate' ? names : []) seen.set(`${localPart(address)}@${one}`, what)
       seen.set(address, what)
     }
-    if (domain.catch_all !== undefined && !domain.accounts.some(({ address }) => address === domain.catch_all))
+    if (domain.catch_all !== undefined && !(mine(domain.catch_all) && ofAccounts.has(domain.catch_all)))
       yield { path: [...at, 'catch_all'], message: `${domain.catch_all} is no account of ${domain.name}` }
   }
   const exists = (address: string) => seen.has(address) || /^(?:postmaster|abuse)@/.test(address)

@@ -1,4 +1,5 @@
-import type { Domain } from './server.ts'
+import type { Secret } from '../secret.ts'
+import type { Domain, Server } from './server.ts'
 
 /** One alias with its targets, as whole addresses. */
 export interface AliasLine {
@@ -6,20 +7,71 @@ export interface AliasLine {
   readonly to: readonly string[]
 }
 
+/** One set of credentials: what it is called on the host, an address that it logs in with, and its mailboxes. */
+export interface Login {
+  readonly name: string
+  readonly address: string
+  readonly mailboxes: readonly string[]
+  readonly password: Secret
+}
+
+type Mode = Server['mail']['mode']
+type Accounts = Pick<Domain, 'name' | 'accounts'>
+
+/** What stands before the @. */
+export const localPart = (address: string): string => address.slice(0, address.lastIndexOf('@'))
+
+/** The credentials and mailboxes that the accounts are, in each mode. */
+export function logins(mode: Mode, domains: readonly Accounts[]): readonly Login[] {
+  return domains
+    .flatMap(({ accounts }) => accounts)
+    .map(({ address, password }) => {
+      const name = mode === 'separate' ? address : localPart(address)
+      const mailboxes = mode === 'same_credentials' ? domains.map((domain) => `${name}@${domain.name}`) : [name]
+      return { name, address, mailboxes, password }
+    })
+}
+
+/** The addresses of the accounts: outside `separate` each has one in every domain. */
+export function accountAddresses(mode: Mode, domains: readonly Accounts[]): ReadonlySet<string> {
+  const declared = domains.flatMap(({ accounts }) => accounts.map(({ address }) => address))
+  if (mode === 'separate') return new Set(declared)
+  return new Set(declared.flatMap((address) => domains.map(({ name }) => `${localPart(address)}@${name}`)))
+}
+
 /**
  * All aliases, with the postmaster and abuse that every domain has: they go to its first account when they are not declared,
  * and in a domain without accounts to the first account there is.
  */
-export function aliasLines(domains: readonly Pick<Domain, 'name' | 'accounts' | 'aliases'>[]): readonly AliasLine[] {
+export function aliasLines(
+  domains: readonly Pick<Domain, 'name' | 'accounts' | 'aliases'>[],
+  mode: Mode = 'separate',
+): readonly AliasLine[] {
   const last = domains.flatMap(({ accounts }) => accounts)[0]?.address
+  const accountsOf = accountAddresses(mode, domains)
   return domains.flatMap(({ name, accounts, aliases }) => {
     const declared = aliases.map(({ address, to }): AliasLine => ({ from: address, to }))
-    const known = new Set([...accounts, ...aliases].map(({ address }) => address as string))
+    const exists = (address: string) => accountsOf.has(address) || declared.some(({ from }) => from === address)
     const postmaster = declared.find(({ from }) => from === `postmaster@${name}`)?.to
     const fallback =
       postmaster ??
-      [known.has(`postmaster@${name}`) ? `postmaster@${name}` : (accounts[0]?.address ?? last)].filter((to) => to !== undefined)
-    const missing = ['postmaster', 'abuse'].map((part) => `${part}@${name}`).filter((address) => !known.has(address))
+      [accountsOf.has(`postmaster@${name}`) ? `postmaster@${name}` : (accounts[0]?.address ?? last)].filter(
+        (to) => to !== undefined,
+      )
+    const missing = ['postmaster', 'abuse'].map((part) => `${part}@${name}`).filter((address) => !exists(address))
     return [...declared, ...(fallback.length === 0 ? [] : missing.map((from) => ({ from, to: fallback })))]
   })
+}
+
+/** Aliases whose mail leaves this server: it goes on under the name of who wrote it, which SPF forbids us to use (no SRS). */
+export function leavingAliases(domains: readonly Pick<Domain, 'name' | 'aliases'>[]): readonly AliasLine[] {
+  const here = new Set(domains.map(({ name }) => name))
+  return domains.flatMap(({ aliases }) =>
+    aliases
+      .map(({ address, to }) => ({
+        from: address,
+        to: to.filter((target) => !here.has(target.slice(target.lastIndexOf('@') + 1))),
+      }))
+      .filter(({ to }) => to.length > 0),
+  )
 }

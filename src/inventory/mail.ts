@@ -15,10 +15,10 @@ export const Mail = z.strictObject({
     example: 'xoyize.xyz',
     description: 'the domain of the server’s own mail: bounces, and postmaster without a domain',
   }),
-  mode: z
-    .enum(['separate'])
-    .default('separate')
-    .meta({ description: 'accounts: each address has credentials and a mailbox of its own' }),
+  mode: z.enum(['separate', 'same_credentials', 'same_mailbox']).default('separate').meta({
+    description:
+      'separate: each address has credentials and a mailbox of its own; same_credentials: an account has an address and a mailbox in every domain, and one password; same_mailbox: and one mailbox',
+  }),
   limits: z
     .strictObject({
       max_recipients: z.int().min(1).max(20_000).default(100).meta({ description: 'recipients of one submitted message' }),

@@ -14,6 +14,8 @@ export interface File {
   /** Refuses a content that its program would refuse: reads `$tmp`, fails when it is bad. */
   readonly check?: Sh
 }
+  /** What an operator should know of it, whatever its state. */
+  readonly notes?: readonly string[]
 
 type State =
   | { readonly type: 'absent' | 'other' }
@@ -84,6 +86,8 @@ mv -T -- "$tmp" ${path}
 ${remember(path, [digest(content)])}`,
 
   edited: (_, have) => (have.type === 'file' && have.edited !== '' ? `edited on the host on ${have.edited}` : undefined),
+
+  notes: ({ notes = [] }) => notes,
 
   text: ({ path, content }) => ({ path, wanted: content }),
 })

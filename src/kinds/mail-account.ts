@@ -1,11 +1,16 @@
 import { defineKind } from '../kind.ts'
-import { Secret, secretText } from '../secret.ts'
-import { type Sh, sh } from '../sh.ts'
+import type { Secret } from '../secret.ts'
+import { sh } from '../sh.ts'
+import { login, loginLine, maddyAccounts, maddyAs, sqlText } from './maddy.ts'
 import { keepStamp, stampOf } from './stamp.ts'
 
 export interface MailAccount {
-  /** The user name: an address, in lower case. */
+  /** What its credentials are kept under: an address, or the part before its @. */
+  readonly name: string
+  /** An address that it logs in with. */
   readonly address: string
+  /** Its mailboxes; none for an account that only sends. */
+  readonly mailboxes: readonly string[]
   readonly password: Secret
   /** The key of the stamps: see stamp.ts. */
   readonly stampKey: Secret
@@ -14,24 +19,22 @@ export interface MailAccount {
 interface State {
   /** The digest of its row in credentials.db; empty when there is none. */
   readonly credentials: string
-  readonly mailbox: boolean
+  /** The mailboxes that are there. */
+  readonly mailboxes: readonly string[]
   readonly stamp: string
 }
 
 /**
- * An account of maddy: credentials and an IMAP mailbox. The password is proved by an IMAP login when it is set, and by its stamp
+ * An account of maddy: credentials and IMAP mailboxes. The password is proved by a login when it is set, and by its stamp
  * afterwards. maddy's failures exit 0 (seen in 0.9.5), so what counts is what its databases say after it.
  */
 export const mailAccount = defineKind<MailAccount, State>({
   name: 'mail-account',
-  key: ({ address }) => address,
+  key: ({ name }) => name,
 
   probe: (all) => sh`
-if [ -f /var/lib/maddy/credentials.db ] && [ -f /var/lib/maddy/imapsql.db ]; then
-  sqlite3 -readonly -separator ' ' /var/lib/maddy/credentials.db "SELECT 'credentials', key, lower(hex(sha3(value, 256))) FROM passwords"
-  sqlite3 -readonly -separator ' ' /var/lib/maddy/imapsql.db "SELECT 'mailbox', username FROM users"
-fi
-for a in ${all.map(({ address }) => address)}; do
+${maddyAccounts}
+for a in ${all.map(({ name }) => name)}; do
   if [ -f "$provision/stamp/mail-$a" ]; then printf 'stamp %s %s\n' "$a" "$(cat "$provision/stamp/mail-$a")"; fi
 done
 printf 'end\n'`,
@@ -39,56 +42,39 @@ printf 'end\n'`,
   parse: (output, all) => {
     if (!/^end$/m.test(output)) return new Map()
     const rows = output.split('\n').map((line) => line.split(' '))
-    const get = (type: string, address: string) =>
-      rows
-        .find((row) => row[0] === type && row[1] === address)
-        ?.slice(2)
-        .join(' ')
+    const get = (type: string, name: string) => rows.find((row) => row[0] === type && row[1] === name)
+    const rest = (type: string, name: string) => get(type, name)?.slice(2).join(' ') ?? ''
     return new Map(
-      all.map(({ address }) => [
-        address,
+      all.map(({ name, mailboxes }) => [
+        name,
         {
-          credentials: get('credentials', address) ?? '',
-          mailbox: get('mailbox', address) !== undefined,
-          stamp: get('stamp', address) ?? '',
+          credentials: rest('credentials', name),
+          mailboxes: mailboxes.filter((mailbox) => get('mailbox', mailbox) !== undefined),
+          stamp: rest('stamp', name),
         },
       ]),
     )
   },
 
-  diff: ({ password, stampKey }, { credentials, mailbox, stamp }) => [
-    ...(mailbox ? [] : [{ field: 'mailbox', from: 'absent', to: 'mailbox' }]),
-    ...(credentials === ''
+  diff: ({ mailboxes, password, stampKey }, have) => [
+    ...lacking(mailboxes, have).map((mailbox) => ({ field: 'mailbox', from: 'absent', to: mailbox })),
+    ...(have.credentials === ''
       ? [{ field: 'credentials', from: 'absent', to: 'credentials' }]
-      : stamp === `${stampOf(password, stampKey)} ${credentials}`
+      : have.stamp === `${stampOf(password, stampKey)} ${have.credentials}`
         ? []
         : [{ field: 'password', from: 'other', to: 'as declared' }]),
   ],
 
-  // The mailbox first: a login without one would make it, without Sent, Trash, Junk, Drafts and Archive.
-  apply: ({ address, password, stampKey }, { credentials, mailbox }) => sh`
-${tools}
-${mailbox ? sh`` : sh`maddy_as imap-acct create ${address} </dev/null`}
-${
-  credentials === ''
-    ? sh`printf '%s\n' ${password} | maddy_as creds create ${address}
-imap_login ${loginOf(address, password)}`
-    : sh`if ! imap_login ${loginOf(address, password)}; then
-  printf '%s\n' ${password} | maddy_as creds password ${address}
-  imap_login ${loginOf(address, password)}
-fi`
-}
-${keepStamp(`mail-${address}`, stampOf(password, stampKey), sh`sqlite3 -readonly /var/lib/maddy/credentials.db ${`SELECT lower(hex(sha3(value, 256))) FROM passwords WHERE key = '${address.replaceAll("'", "''")}'`}`)}`,
+  // The mailboxes first: a login without one would make it, without Sent, Trash, Junk, Drafts and Archive. For the same reason one
+  // that only sends is proved by SMTP.
+  apply: ({ name, address, mailboxes, password, stampKey }, have) => sh`
+${maddyAs}
+${login}
+proved() { login ${mailboxes.length > 0 ? 'imaps://127.0.0.1:993/' : 'smtps://127.0.0.1:465/'} ${loginLine(address, password)}; }
+${lacking(mailboxes, have).map((mailbox) => sh`maddy_as imap-acct create ${mailbox} </dev/null`)}
+${have.credentials === '' ? sh`printf '%s\n' ${password} | maddy_as creds create ${name}` : sh`proved || printf '%s\n' ${password} | maddy_as creds password ${name}`}
+proved
+${keepStamp(`mail-${name}`, stampOf(password, stampKey), sh`sqlite3 -readonly /var/lib/maddy/credentials.db ${`SELECT lower(hex(sha3(value, 256))) FROM passwords WHERE key = ${sqlText(name)}`}`)}`,
 })
 
-/** maddy as its own user under its umask: as root it would leave databases that the daemon cannot read, or everybody can. */
-const tools: Sh = sh`
-maddy_as() { runuser -u maddy -- sh -c 'umask 0007; exec maddy "$@"' maddy "$@" 2>&1 | grep -v 'Failed to disable terminal output' || :; }
-imap_login() { printf '%s\n' "$1" | curl -sS -o /dev/null --insecure --max-time 20 -K - --url imaps://127.0.0.1:993/ -X NOOP; }`
-
-/** A line of curl's configuration file, in which a quote and a backslash are escaped: curl(1), --config. */
-const loginOf = (address: string, password: Secret): Secret => {
-  const quoted = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
-  const escaped = new Secret(password.name, () => (password.known ? quoted(password.reveal()) : undefined))
-  return secretText`user = "${quoted(address)}:${escaped}"`
-}
+const lacking = (all: readonly string[], have: State): readonly string[] => all.filter((one) => !have.mailboxes.includes(one))

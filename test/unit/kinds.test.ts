@@ -27,6 +27,7 @@ const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 const secret = (name: string, value?: string) => new Secret(name, () => value)
 const [pw, key] = [secret('mail/a', 'correct horse'), secret('provision/stamp-key', 'k')]
 const ed = (n: number) => `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${String(n).repeat(43)}`
+const ab = { name: 'a@b.c', address: 'a@b.c', mailboxes: ['a@b.c'] }
 
 /** What a probe printed → what differs, as `field from → to`. `unknown` where the probe said nothing about it. */
 const cases: readonly (readonly [string, Resource, string, readonly string[] | 'unknown'])[] = [
@@ -316,27 +317,35 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
 
   [
     'mail-account: proved by its stamp',
-    mailAccount({ address: 'a@b.c', password: pw, stampKey: key }),
+    mailAccount({ ...ab, password: pw, stampKey: key }),
     `credentials a@b.c r\nmailbox a@b.c\nstamp a@b.c ${stampOf(pw, key)} r\nend\n`,
     [],
   ],
   [
     'mail-account: absent',
-    mailAccount({ address: 'a@b.c', password: pw, stampKey: key }),
+    mailAccount({ ...ab, password: pw, stampKey: key }),
     'end\n',
-    ['mailbox absent → mailbox', 'credentials absent → credentials'],
+    ['mailbox absent → a@b.c', 'credentials absent → credentials'],
   ],
   [
     'mail-account: a password that was changed on the host',
-    mailAccount({ address: 'a@b.c', password: pw, stampKey: key }),
+    mailAccount({ ...ab, password: pw, stampKey: key }),
     `credentials a@b.c s\nmailbox a@b.c\nstamp a@b.c ${stampOf(pw, key)} r\nend\n`,
     ['password other → as declared'],
   ],
   [
-    'mail-account: a database that cannot be read is unknown',
-    mailAccount({ address: 'a@b.c', password: pw, stampKey: key }),
-    '',
-    'unknown',
+  ['mail-account: a database that cannot be read is unknown', mailAccount({ ...ab, password: pw, stampKey: key }), '', 'unknown'],
+
+    'mail-account: one of its mailboxes is missing',
+    mailAccount({ name: 'a', address: 'a@b.c', mailboxes: ['a@b.c', 'a@d.e'], password: pw, stampKey: key }),
+    `credentials a r\nmailbox a@b.c\nmailbox a\nstamp a ${stampOf(pw, key)} r\nend\n`,
+    ['mailbox absent → a@d.e'],
+  ],
+  [
+    'mail-account: one that only sends needs no mailbox',
+    mailAccount({ ...ab, mailboxes: [], password: pw, stampKey: key }),
+    `credentials a@b.c r\nstamp a@b.c ${stampOf(pw, key)} r\nend\n`,
+    [],
   ],
 
   ['certificate: valid, matching, readable', cert(), life(80), []],
@@ -392,6 +401,11 @@ for (const [title, { kind, desired }, printed, expected] of cases) {
 }
 
 test('authorized-keys: an undeclared key is told, as a note', () => {
+test('file: what an operator should know of it is told, whatever its state', () => {
+  const { kind, desired } = file({ path: '/a', content: 'x', notes: ['an alias leaves'] })
+  assert.deepEqual(kind.notes?.(desired, kind.parse('absent /a\n', [desired]).get('/a')), ['an alias leaves'])
+})
+
   const { kind, desired } = authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' })
   const state = kind.parse(`${keysOf('600')}key x ${ed(1)}\nkey x ${ed(2)} bob@home\nend\n`, [desired]).get('x')
   assert.deepEqual(kind.notes?.(desired, state), [`undeclared key ${ed(2).slice(-12)} (bob@home): --prune removes it`])

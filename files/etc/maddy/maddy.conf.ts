@@ -6,6 +6,8 @@ export interface MaddyConf {
   /** All local domains, the primary one among them. */
   readonly domains: readonly string[]
   readonly certificate: string
+  /** What an account is: an address of its own; a name with a mailbox in every domain; a name with one mailbox. */
+  readonly mode: 'separate' | 'same_credentials' | 'same_mailbox'
   /** Domains in which what has no mailbox and no alias goes to this address. */
   readonly catchAll: readonly { readonly domain: string; readonly to: string }[]
   readonly maxRecipients: number
@@ -14,14 +16,15 @@ export interface MaddyConf {
 }
 
 /**
- * /etc/maddy/maddy.conf for accounts that are addresses. Relay is refused on 25; submission needs a login, and its sender has to
- * be the login's own address or an alias of it. See maddy.conf(5) and https://maddy.email, version 0.9.
+ * /etc/maddy/maddy.conf. Relay is refused on 25; submission needs a login, and its sender has to be an address of the login's own
+ * or an alias of one. See maddy.conf(5) and https://maddy.email, version 0.9.
  */
 export const maddyConf = ({
   hostname,
   primaryDomain,
   domains,
   certificate,
+  mode,
   catchAll,
   maxRecipients,
   ratePerHour,
@@ -36,7 +39,7 @@ tls file ${certificate}/fullchain.pem ${certificate}/privkey.pem
 log stderr
 
 hostname $(hostname)
-
+${accounts[mode].login(domains)}
 auth.pass_table local_authdb {
     table sql_table {
         driver sqlite3
@@ -48,8 +51,8 @@ auth.pass_table local_authdb {
 storage.imapsql local_mailboxes {
     driver sqlite3
     dsn imapsql.db
-}
-
+${accounts[mode].delivery}}
+${accounts[mode].mailboxes(domains)}
 table.chain local_rewrites {
     optional_step regexp "(.+)\\+(.+)@(.+)" "$1@$3"
     optional_step static {
@@ -64,7 +67,7 @@ msgpipeline local_routing {
             replace_rcpt &local_rewrites
         }
         reroute {
-            destination_in &local_mailboxes {
+            destination_in &${accounts[mode].known} {
                 deliver_to &local_mailboxes
             }
 ${catchAll.map(destinationOf).join('')}            destination $(local_domains) {
@@ -117,8 +120,7 @@ submission tls://0.0.0.0:465 tcp://0.0.0.0:587 {
         check {
             authorize_sender {
                 prepare_email &local_rewrites
-                user_to_email identity
-            }
+${accounts[mode].senders}            }
         }
         destination postmaster $(local_domains) {
             deliver_to &local_routing
@@ -170,8 +172,52 @@ target.queue remote_queue {
 imap tls://0.0.0.0:993 {
     auth &local_authdb
     storage &local_mailboxes
-}
+${accounts[mode].storage}}
 `
+
+/** Only of our own domains: of any other one the part before the @ says nothing. */
+const ofOurs = (domains: readonly string[]) => `@(${domains.map((domain) => domain.replaceAll('.', '[.]')).join('|')})`
+
+/** Where the modes differ. Each step of a chain has a line of its own. */
+const accounts = {
+  separate: {
+    login: () => '',
+    delivery: '',
+    mailboxes: () => '',
+    known: 'local_mailboxes',
+    senders: '                user_to_email identity\n',
+    storage: '',
+  },
+  same_credentials: {
+    login: (domains: readonly string[]) => `\nauth_map regexp "([^@]+)${ofOurs(domains)}" "$1"\n`,
+    delivery: '',
+    mailboxes: () => '',
+    known: 'local_mailboxes',
+    senders: sendersOf('email_localpart'),
+    storage: '',
+  },
+  same_mailbox: {
+    login: (domains: readonly string[]) => `\nauth_map regexp "([^@]+)(${ofOurs(domains)})?" "$1"\n`,
+    delivery: '    delivery_map email_localpart_optional\n',
+    mailboxes: (domains: readonly string[]) => `
+table.chain local_accounts {
+    step regexp "([^@]+)${ofOurs(domains)}" "$1"
+    step &local_mailboxes
+}
+`,
+    known: 'local_accounts',
+    senders: sendersOf('email_localpart_optional'),
+    storage: '    storage_map email_localpart_optional\n',
+  },
+} as const
+
+function sendersOf(name: string): string {
+  return `                user_to_email chain {
+                    step ${name}
+                    step email_with_domain $(local_domains)
+                }
+`
+}
 
 const destinationOf = ({ domain, to }: { domain: string; to: string }): string => `            destination ${domain} {
                 modify {

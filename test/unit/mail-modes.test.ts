@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { maddyConf } from '../../files/etc/maddy/maddy.conf.ts'
+import { aliasLines, leavingAliases, logins, Server } from '../../src/inventory.ts'
+import { referencePlaybooks, referenceServer } from '../reference.ts'
+
+type Mode = Server['mail']['mode']
+
+/** An inventory with two domains, in which `a.example` has what `change` says. */
+const server = (mode: Mode, ...domains: readonly Record<string, unknown>[]) =>
+  Server.safeParse({
+    version: 1,
+    hostname: 'a.example',
+    address: '192.0.2.1',
+    admin: { user: 'alice' },
+    dns: { provider: 'ovh' },
+    mail: { hostname: 'mx1.a.example', primary: 'a.example', mode },
+    domains,
+  })
+
+const ok = (result: ReturnType<typeof server>): Server => (result.success ? result.data : assert.fail(result.error.message))
+const faults = (result: ReturnType<typeof server>) => result.error?.issues.map(({ message }) => message) ?? []
+const a = { name: 'a.example', accounts: [{ address: 'dave' }] }
+const b = { name: 'b.example' }
+
+for (const [mode, name, mailboxes] of [
+  ['separate', 'dave@a.example', ['dave@a.example']],
+  ['same_credentials', 'dave', ['dave@a.example', 'dave@b.example']],
+  ['same_mailbox', 'dave', ['dave']],
+] as const)
+  test(`logins: ${mode}`, () => {
+    const { domains } = ok(server(mode, a, b))
+    const all = logins(mode, domains).map(({ password, ...rest }) => ({ ...rest, password: password.name }))
+    assert.deepEqual(all, [{ name, address: 'dave@a.example', mailboxes, password: 'mail/dave@a.example' }])
+  })
+
+test('modes: outside separate an account stands in one domain and has an address in all of them', () => {
+  const twice = [a, { ...b, accounts: [{ address: 'dave' }] }]
+  assert.deepEqual(faults(server('separate', ...twice)), [])
+  for (const mode of ['same_credentials', 'same_mailbox'] as const) {
+    assert.deepEqual(faults(server(mode, ...twice)), ['dave@b.example is an account already'])
+    const alias = [a, { ...b, aliases: [{ address: 'dave', to: 'carol@example.net' }] }]
+    assert.deepEqual(faults(server(mode, ...alias)), ['dave@b.example is an account already'])
+    assert.deepEqual(faults(server(mode, a, { ...b, catch_all: 'dave', aliases: [{ address: 'info', to: 'dave' }] })), [])
+    assert.deepEqual(faults(server(mode, a, { ...b, catch_all: 'erin' })), ['erin@b.example is no account of b.example'])
+  }
+  assert.match(faults(server('separate', a, { ...b, catch_all: 'dave' })).join(), /is no account of b\.example/)
+})
+
+test('modes: a postmaster that is an account has an address in every domain, and no alias takes it', () => {
+  const { domains } = ok(server('same_mailbox', { ...a, accounts: [{ address: 'postmaster' }] }, b))
+  const lines = aliasLines(domains, 'same_mailbox').map(({ from, to }) => `${from}: ${to.join(', ')}`)
+  assert.deepEqual(lines, ['abuse@a.example: postmaster@a.example', 'abuse@b.example: postmaster@b.example'])
+})
+
+test('maddy.conf: nobody of another domain is anybody here, whatever the mode', () => {
+  const conf = (mode: Mode) =>
+    maddyConf({
+      ...{ hostname: 'mx1.a.example', primaryDomain: 'a.example', domains: ['a.example', 'b.example'], mode },
+      ...{ certificate: '/c', catchAll: [{ domain: 'b.example', to: 'dave@b.example' }], maxRecipients: 1, ratePerHour: 1 },
+    })
+  assert.doesNotMatch(conf('separate'), /auth_map|storage_map|delivery_map/)
+  assert.match(conf('same_credentials'), /^auth_map regexp "\(\[\^@\]\+\)@\(a\[\.\]example\|b\[\.\]example\)" "\$1"$/m)
+  // Else an alias that leaves for dave@elsewhere.example would end in dave’s own mailbox.
+  assert.match(conf('same_mailbox'), /table\.chain local_accounts \{\n {4}step regexp .*@\(a\[\.\]example/)
+  assert.match(conf('same_mailbox'), /destination_in &local_accounts \{/)
+})
+
+test('aliases: one that leaves the server is told as a note of the file', () => {
+  const domain = {
+    ...a,
+    aliases: [
+      { address: 'info', to: ['dave', 'carol@example.net'] },
+      { address: 'in', to: 'dave' },
+    ],
+  }
+  const { domains } = ok(server('separate', domain, b))
+  assert.deepEqual(leavingAliases(domains), [{ from: 'info@a.example', to: ['carol@example.net'] }])
+  const all = referencePlaybooks({ ...referenceServer(), domains }).flatMap(({ steps }) =>
+    steps.flatMap(({ resources }) => resources),
+  )
+  const { kind, desired } = all.find(({ id }) => id === 'file:/etc/maddy/aliases')!
+  assert.deepEqual(kind.notes?.(desired, undefined), [
+    'info@a.example goes on to carol@example.net, where it may be refused: the sender’s SPF does not name us',
+  ])
+})
