@@ -53,7 +53,10 @@ undo=$provision/undo
 mkdir -p "$provision"
 rm -rf -- "$undo" "$undo.new"
 mkdir -p "$undo.new/tree"
-for path in ${save}; do
+set -- ${save}
+# What we know to have written there too: or else what is put back would be taken for a person's edit.
+for path in ${save}; do set -- "$@" "$provision/written$path"; done
+for path in "$@"; do
   if [ -e "$path" ] || [ -L "$path" ]; then
     mkdir -p -- "$undo.new/tree$(dirname -- "$path")" || exit 1
     cp -a -- "$path" "$undo.new/tree$path" || exit 1
@@ -65,7 +68,9 @@ undo=$(dirname -- "$0")
 # Whoever makes this link first has decided; the confirmation makes the same one.
 ln -s undo "$undo/claim" 2>/dev/null
 if [ "$(readlink "$undo/claim")" = undo ]; then
-  for path in ${save}; do
+  set -- ${save}
+  for path in ${save}; do set -- "$@" "$(dirname -- "$undo")/written$path"; done
+  for path in "$@"; do
     rm -rf -- "$path"
     if [ -e "$undo/tree$path" ] || [ -L "$undo/tree$path" ]; then cp -a -- "$undo/tree$path" "$path"; fi
   done

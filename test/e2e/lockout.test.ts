@@ -9,6 +9,7 @@ import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { sh } from '../../src/sh.ts'
 import {
   begin,
+  edit,
   isSettled,
   type Operator,
   type Outcome,
@@ -110,6 +111,22 @@ describe('locked out', { concurrency: true }, () => {
     assert.ok(!existsSync(join(operator.host.root, 'home/xouser/.ssh/authorized_keys')))
     await asDelivered(operator)
     await endsWell(operator)
+  })
+
+  test('a change that was undone is nobody’s edit, and is made by the next run', async () => {
+    const operator = await delivered('change', bare, 'none')
+    await endsWell(operator)
+    edit(operator, (document) => document.setIn(['ssh', 'port'], 55149))
+    playbooksOf(operator, 'brokenSshd')
+    const there = [...only, '--address', `${operator.host.address}:55148`]
+    const run = await provision(operator, there)
+    assert.match(run.error, /^Harden sshd: .*Nonsense[\s\S]*; the host has undone the step$/s, told(run))
+    assert.equal(await sshPorts(operator), '55148')
+    playbooksOf(operator)
+    const next = await provision(operator, there)
+    assert.equal(next.code, 0, told(next))
+    assert.equal(await sshPorts(operator), '55149')
+    assert.ok(isSettled(await provision(operator, only)))
   })
 
   test('a firewall that forgets SSH', async () => {
