@@ -1,10 +1,9 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Lock } from './artifacts/lock.ts'
-import { type Obtained, obtain } from './artifacts/obtain.ts'
+import type { Obtained } from './artifacts/obtain.ts'
 import type { Server } from './inventory.ts'
 
-export { keepBuilt } from './artifacts/go.ts'
 export { type Lock, openLock } from './artifacts/lock.ts'
 
 /** The programs that Debian does not package. */
@@ -61,6 +60,8 @@ export function artifactSource(
     sha256: (name, architecture) => obtained.get(`${name} ${architecture}`)?.sha256,
     obtain: async (name, architecture) => {
       const at = `${name} ${architecture}`
+      // Loaded when something has to be got: a check gets nothing.
+      const { obtain } = await import('./artifacts/obtain.ts')
       const got =
         obtained.get(at) ??
         (await obtain(artifacts, name, architecture, { key: key(name, architecture), cacheDir, mirror, lock, log }))

@@ -17,6 +17,9 @@ export async function login(options: LoginOptions): Promise<Connection> {
   return connectionOver(options, await climb(options, dial))
 }
 
+/** Loads the SSH client, which `login` needs: when it is there, a login that has begun is on its way. */
+export const loaded = async (): Promise<void> => void (await import('node-ssh'))
+
 /**
  * One SSH dialogue. node-ssh neither checks the host key nor sets noDelay, offers `none` first (a round trip), and leaves nobody
  * listening to `error` afterwards, so that a reset ends the process: hence our own stream, verifier, order and listener.

@@ -6,7 +6,6 @@ import { type RunHooks, recover, run } from '../run.ts'
 import type { Step } from '../step.ts'
 import { seconds } from '../ui/report.ts'
 import type { TaskLine } from '../ui/tasks.ts'
-import { diffLines } from './diff.ts'
 import type { Io } from './io.ts'
 import { type Opened, type OpenOptions, open } from './open.ts'
 import { stopSignals } from './signals.ts'
@@ -45,7 +44,7 @@ export async function apply(options: ApplyOptions, io: Io): Promise<number> {
     }
     const { changes, unknown } = count(seen)
     io.report.plan(opened.host, seen)
-    if (options.diff) io.report.diff(await diffLines(opened.connection, seen))
+    if (options.diff) io.report.diff(await (await import('./diff.ts')).diffLines(opened.connection, seen))
     if (changes + unknown === 0 && !seen.host.undoArmed) return end(0, 0)
     if (options.check) return end(unknown > 0 ? 1 : 2, 0)
     if (!options.yes && !(await io.ask!.confirm(`Correct ${changes} difference${changes === 1 ? '' : 's'} on ${opened.host}?`)))
@@ -71,7 +70,7 @@ async function mayOverwrite(
 ): Promise<boolean> {
   if (overwrite || yes || io.ask === undefined) return overwrite === true
   const theirs = steps.map((step) => ({ ...step, drift: step.drift.filter((drift) => edits.includes(drift)) }))
-  if (!diff) io.report.diff(await diffLines(connection, { host, steps: theirs }))
+  if (!diff) io.report.diff(await (await import('./diff.ts')).diffLines(connection, { host, steps: theirs }))
   return io.ask.confirm(`Overwrite what was edited there, ${edits.map(({ resource: { id } }) => id).join(' ')}? A copy is kept`)
 }
 

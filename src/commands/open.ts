@@ -3,14 +3,15 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Context, server as ourServer } from '../../playbooks/index.ts'
-import { type ArtifactName, type ArtifactSource, artifactSource, openLock } from '../artifacts.ts'
+import type { ArtifactName, ArtifactSource } from '../artifacts.ts'
 import { ProvisionError } from '../errors.ts'
 import { type Inventory, loadInventory, type Server } from '../inventory.ts'
 import type { Artifact } from '../kind.ts'
 import type { ArtifactOrigin } from '../kinds/artifact.ts'
+import { select } from '../plan.ts'
 import { secretsIn } from '../secret.ts'
 import type { Connection } from '../ssh/options.ts'
-import { login, operatorKey } from '../ssh.ts'
+import { type Ask, loaded, login, operatorKey } from '../ssh.ts'
 import type { Playbook, Step } from '../step.ts'
 import type { Io } from './io.ts'
 import { logins } from './session.ts'
@@ -23,6 +24,7 @@ export interface OpenOptions {
   readonly address?: string | undefined
   readonly hostKey?: string | undefined
   readonly prune?: boolean | undefined
+  readonly only?: readonly string[] | undefined
   /** The scripts that run, secrets hidden. */
   readonly verbose?: boolean | undefined
   /** Stacks and the SSH dialogue. */
@@ -50,37 +52,27 @@ export interface Opened {
 }
 
 /** The playbooks of an inventory, without a host: `list` needs no more, and no key of the operator. */
-export async function load({ host, inventory: given, prune = false }: OpenOptions, io: Io, withKey: boolean) {
-  const inventory = await loadInventory(given, host)
+export async function load(options: OpenOptions, io: Io, withKey: boolean) {
+  const inventory = await loadInventory(options.inventory, options.host)
   const server = withKey ? await withOperatorKey(inventory, io) : inventory.server
-  const said: { now: (line: string) => void } = { now: (line) => io.report.say(line) }
-  const log = (line: string) => said.now(line)
-  const lock = await openLock(inventory.dir, { embedded: inventory.embedded, log })
-  const artifacts = artifactSource(server.artifacts, { lock, log })
-  const playbooks = (await playbooksOf(inventory))(server, { prune, origins: originsOf(server, artifacts) })
-  return { inventory, server, artifacts, playbooks, said }
+  return { inventory, server, ...(await prepare(inventory, server, options, io)) }
 }
 
 /** Everything a command needs of a host. Throws ProvisionError and ConnectionError. */
 export async function open(options: OpenOptions, io: Io): Promise<Opened> {
-  const { inventory, server, artifacts, playbooks, said } = await load(options, io, true)
-  const { address, port } = endpoint(options.address ?? server.address)
+  const inventory = await loadInventory(options.inventory, options.host)
+  const server = await withOperatorKey(inventory, io)
   const say = (line: string) => io.report.say(line)
-  const first = await login({
-    address,
-    ...(port === undefined ? {} : { port }),
-    admin: server.admin.user,
-    sshPort: server.ssh.port,
-    keys: server.admin.keys,
-    ...(options.hostKey === undefined ? {} : { hostKey: options.hostKey }),
-    knownHosts: beside(inventory, 'known_hosts') ?? join(homedir(), '.ssh', 'known_hosts'),
-    configFile: join(homedir(), '.ssh', 'config'),
-    env: process.env,
-    ...(io.ask === undefined ? {} : { ask: io.ask }),
-    log: say,
-    ...(options.debug ? { debug: say } : {}),
-  })
   const all = logins(options.verbose ? say : undefined)
+  const { artifacts, playbooks, said, first } = await meanwhile(
+    (ask) => reach(inventory, server, options, { ...io, ask }),
+    async () => {
+      const prepared = await prepare(inventory, server, options, io)
+      if (secretsIn(select(prepared.playbooks, options.only)).length > 0) await inventory.store.open()
+      return prepared
+    },
+    io.ask,
+  )
   return {
     host: inventory.name,
     playbooks,
@@ -100,6 +92,69 @@ export async function open(options: OpenOptions, io: Io): Promise<Opened> {
     },
     close: () => all.close(),
   }
+}
+
+/** What follows from an inventory on this machine: the programs that it pins, and its playbooks. */
+async function prepare(inventory: Inventory, server: Server, { prune = false }: OpenOptions, io: Io) {
+  const said: { now: (line: string) => void } = { now: (line) => io.report.say(line) }
+  const log = (line: string) => said.now(line)
+  const { artifactSource, openLock } = await import('../artifacts.ts')
+  const lock = await openLock(inventory.dir, { embedded: inventory.embedded, log })
+  const artifacts = artifactSource(server.artifacts, { lock, log })
+  const playbooks = (await playbooksOf(inventory))(server, { prune, origins: originsOf(server, artifacts) })
+  return { artifacts, playbooks, said }
+}
+
+/**
+ * Logs in, and prepares the rest while the host takes its time to answer. Nobody is asked anything before that has gone well;
+ * when it has not, the login is ended, and its error is the one that is thrown.
+ */
+async function meanwhile<T extends object>(
+  arrive: (ask: Ask | undefined) => Promise<Connection>,
+  prepareRest: () => Promise<T>,
+  ask: Ask | undefined,
+): Promise<T & { readonly first: Connection }> {
+  const rest = Promise.withResolvers<T>()
+  rest.promise.catch(() => undefined)
+  const once =
+    <A, R>(question: (text: A) => Promise<R>) =>
+    async (text: A) => {
+      await rest.promise
+      return question(text)
+    }
+  const arriving = arrive(ask && { password: once(ask.password), confirm: once(ask.confirm) })
+  arriving.catch(() => undefined)
+  await loaded()
+  try {
+    rest.resolve(await prepareRest())
+  } catch (error) {
+    rest.reject(error)
+    arriving.then(
+      (connection) => connection.close(),
+      () => undefined,
+    )
+    throw error
+  }
+  return { ...(await rest.promise), first: await arriving }
+}
+
+function reach(inventory: Inventory, server: Server, options: OpenOptions, { ask, report }: Io): Promise<Connection> {
+  const { address, port } = endpoint(options.address ?? server.address)
+  const say = (line: string) => report.say(line)
+  return login({
+    address,
+    ...(port === undefined ? {} : { port }),
+    admin: server.admin.user,
+    sshPort: server.ssh.port,
+    keys: server.admin.keys,
+    ...(options.hostKey === undefined ? {} : { hostKey: options.hostKey }),
+    knownHosts: beside(inventory, 'known_hosts') ?? join(homedir(), '.ssh', 'known_hosts'),
+    configFile: join(homedir(), '.ssh', 'config'),
+    env: process.env,
+    ...(ask === undefined ? {} : { ask }),
+    log: say,
+    ...(options.debug ? { debug: say } : {}),
+  })
 }
 
 /** `A`, `A:PORT`, `[v6]:PORT`. Throws ProvisionError for anything else. */

@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { keepBuilt } from '../../src/artifacts/go.ts'
 import { tar, untar } from '../../src/artifacts/tar.ts'
-import { artifactSource, keepBuilt, openLock } from '../../src/artifacts.ts'
+import { artifactSource, openLock } from '../../src/artifacts.ts'
 import { Server } from '../../src/inventory.ts'
 
 /** A place with a cache and a lock, a server that has some files, and an inventory that downloads from it. */
