@@ -42,7 +42,7 @@ import { directory } from '${url}kinds/directory.${ext}'
 import { file } from '${url}kinds/file.${ext}'
 import { packages } from '${url}kinds/packages.${ext}'
 import { service } from '${url}kinds/service.${ext}'
-import { ufwRules } from '${url}kinds/ufw.${ext}'
+import { ufwRules } from '${url}kinds/ufw-rules.${ext}'
 import { user } from '${url}kinds/user.${ext}'
 import { playbook, step } from '${url}step.${ext}'
 

@@ -60,8 +60,9 @@ export const caddy = ({ acme, admin, sites, origin, stampKey }: Caddy): Playbook
     step('Run Caddy', [
       service({
         unit: 'caddy.service',
-        reads: ['/etc/caddy', '/usr/local/bin/caddy', '/etc/systemd/system/caddy.service'],
-        refresh: 'reload',
+        reads: ['/usr/local/bin/caddy', '/etc/systemd/system/caddy.service'],
+        // A reload drops no connection.
+        rereads: ['/etc/caddy'],
       }),
     ]),
   ])

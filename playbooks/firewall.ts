@@ -1,7 +1,8 @@
 import type { Server } from '../src/inventory.ts'
 import { listening } from '../src/kinds/listening.ts'
 import { packages } from '../src/kinds/packages.ts'
-import { type UfwRule, ufwDefaults, ufwRules } from '../src/kinds/ufw.ts'
+import { ufwDefaults } from '../src/kinds/ufw-defaults.ts'
+import { type UfwRule, ufwRules } from '../src/kinds/ufw-rules.ts'
 import { sh } from '../src/sh.ts'
 import { guardedStep, type Playbook, playbook, step } from '../src/step.ts'
 

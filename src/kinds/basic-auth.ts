@@ -1,6 +1,7 @@
 import { defineKind } from '../kind.ts'
 import type { Secret } from '../secret.ts'
 import { sh } from '../sh.ts'
+import { unread } from './reads.ts'
 import { keepStamp, stampOf } from './stamp.ts'
 
 export interface BasicAuth {
@@ -63,6 +64,7 @@ hash=$(printf '%s\n' ${password} | /usr/local/bin/caddy hash-password)
 ( umask 077; printf '%s %s\n' ${user} "$hash" > "$tmp" )
 chown root:caddy "$tmp"
 chmod 0640 "$tmp"
+${unread(path)}
 mv -T -- "$tmp" ${path}
 ${keepStamp(`basic-auth-${path.split('/').at(-1)!}`, stampOf(password, stampKey), sh`sha256sum < ${path} | cut -c1-64`)}`,
 })

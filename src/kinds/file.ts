@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path/posix'
 import { type Change, defineKind, differences, short } from '../kind.ts'
 import { Secret } from '../secret.ts'
 import { type Sh, sh } from '../sh.ts'
+import { unread } from './reads.ts'
 
 export interface File {
   readonly path: `/${string}`
@@ -13,9 +14,9 @@ export interface File {
   readonly group?: string
   /** Refuses a content that its program would refuse: reads `$tmp`, fails when it is bad. */
   readonly check?: Sh
-}
   /** What an operator should know of it, whatever its state. */
   readonly notes?: readonly string[]
+}
 
 type State =
   | { readonly type: 'absent' | 'other' }
@@ -82,12 +83,13 @@ chmod ${mode} "$tmp"
 ${check}
 ${have.type === 'file' && !(content instanceof Secret) ? keep(path) : sh``}
 ${remember(path, have.type === 'file' ? [digest(content), have.content] : [digest(content)])}
+${unread(path)}
 mv -T -- "$tmp" ${path}
 ${remember(path, [digest(content)])}`,
 
-  edited: (_, have) => (have.type === 'file' && have.edited !== '' ? `edited on the host on ${have.edited}` : undefined),
-
   notes: ({ notes = [] }) => notes,
+
+  edited: (_, have) => (have.type === 'file' && have.edited !== '' ? `edited on the host on ${have.edited}` : undefined),
 
   text: ({ path, content }) => ({ path, wanted: content }),
 })

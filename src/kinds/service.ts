@@ -1,14 +1,15 @@
 import { type Change, defineKind, differences } from '../kind.ts'
 import { type Sh, sh } from '../sh.ts'
-import { digest } from './digest.ts'
+import { digest, keepNote, look, note } from './reads.ts'
 
 export interface Service {
   readonly unit: `${string}.${'service' | 'timer' | 'socket'}`
   /** `masked` units cannot be started by anything; `off` ones are disabled and stopped. A unit that is not installed is off. */
   readonly state?: 'on' | 'off' | 'masked'
-  /** What it reads when it starts. When that has changed since, the unit is stale, and refreshed once. */
+  /** What it reads when it starts: its program, its configuration. When that has changed since, it is stale, and restarted once. */
   readonly reads?: readonly `/${string}`[]
-  readonly refresh?: 'restart' | 'reload'
+  /** What it reads again without a restart, when it is told to reload. */
+  readonly rereads?: readonly `/${string}`[]
 }
 
 interface State {
@@ -16,6 +17,8 @@ interface State {
   readonly active: string
   readonly unit: string
   readonly config: 'fresh' | 'stale'
+  /** Whether only what a reload reads again has changed. */
+  readonly reload: boolean
 }
 
 /** A unit of systemd that runs now and after a reboot, with the configuration that is there: see systemctl(1). */
@@ -28,11 +31,7 @@ ${digest}
 systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -- ${all.map(({ unit }) => unit)} | while IFS= read -r line; do
   printf 'show %s\n' "$line"
 done
-${all.filter(hasReads).map(
-  ({ unit, reads }) => sh`
-digest ${reads}
-if [ "$(cat "$provision/read/"${unit} 2>/dev/null)" = "$digest" ]; then printf 'fresh %s\n' ${unit}; else printf 'stale %s\n' ${unit}; fi`,
-)}`,
+${all.flatMap(reading).map(({ name, paths }) => look(name, paths))}`,
 
   // systemctl prints one block a unit, in the order asked for: an alias has another Id.
   parse: (output, all) => {
@@ -42,17 +41,19 @@ if [ "$(cat "$provision/read/"${unit} 2>/dev/null)" = "$digest" ]; then printf '
       .map(properties)
     const found = blocks.filter((block) => block.has('LoadState'))
     if (found.length !== all.length) return new Map()
+    const stale = (name: string) => output.includes(`\nstale ${name}\n`)
     return new Map(
-      all.map(({ unit }, i) => {
+      all.map((wanted, i) => {
         const get = (name: string) => found[i]!.get(name) ?? ''
         const absent = get('LoadState') === 'not-found'
         const state: State = {
           enabled: absent ? 'absent' : get('UnitFileState'),
           active: get('ActiveState'),
           unit: get('NeedDaemonReload') === 'yes' ? 'changed' : 'loaded',
-          config: output.includes(`\nstale ${unit}\n`) ? 'stale' : 'fresh',
+          config: reading(wanted).some(({ name }) => stale(name)) ? 'stale' : 'fresh',
+          reload: !stale(wanted.unit),
         }
-        return [unit, state] as const
+        return [wanted.unit, state] as const
       }),
     )
   },
@@ -74,33 +75,30 @@ systemctl daemon-reload
 ${wanted.state === 'masked' ? sh`systemctl mask --now -- ${wanted.unit}` : wanted.state === 'off' ? sh`systemctl disable --now -- ${wanted.unit}` : turnOn(wanted, have, changes)}`,
 })
 
-const hasReads = (wanted: Service): wanted is Service & { readonly reads: readonly `/${string}`[] } => wanted.reads !== undefined
+/** What is digested for a unit, under the names of its stamps. */
+const reading = ({ unit, reads, rereads }: Service) => [
+  ...(reads === undefined ? [] : [{ name: unit, paths: reads }]),
+  ...(rereads === undefined ? [] : [{ name: `${unit}.reload`, paths: rereads }]),
+]
 const properties = (block: string) => new Map([...block.matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]))
 const on = (state: string) => (['static', 'generated', 'indirect', 'alias', 'linked'].includes(state) ? 'enabled' : state)
 const off = (state: string) => (['static', 'masked', 'indirect', 'alias', 'generated', ''].includes(state) ? 'disabled' : state)
 const quiet = (active: string) => (active === 'failed' ? 'inactive' : active)
 
-/** The digest is taken before the daemon reads, and kept only when it has: a death in between leaves the unit stale. */
-function turnOn({ unit, reads = [], refresh = 'restart' }: Service, have: State, changes: readonly Change[]): Sh {
-  const verb = changes.every(({ field }) => field === 'enabled')
-    ? 'start'
-    : have.active === 'active' && refresh === 'reload'
-      ? 'reload'
-      : 'restart'
+/** What it will read is noted before, and kept only when it has: a death in between leaves the unit stale. */
+function turnOn(wanted: Service, have: State, changes: readonly Change[]): Sh {
+  const { unit } = wanted
+  const soft = have.active === 'active' && have.reload && changes.every(({ field }) => field === 'config' || field === 'enabled')
+  const verb = changes.every(({ field }) => field === 'enabled') ? 'start' : soft ? 'reload' : 'restart'
+  const all = reading(wanted)
   return sh`
 ${digest}
-${reads.length > 0 ? sh`digest ${reads}` : sh``}
+${all.map(({ name, paths }) => note(name, paths))}
 if [ "$(systemctl is-enabled ${unit} 2>/dev/null)" = masked ]; then systemctl unmask -- ${unit}; fi
 ${on(have.enabled) === 'enabled' ? sh`` : sh`systemctl -q enable -- ${unit}`}
 if ! systemctl ${verb} -- ${unit}; then
   journalctl -q -u ${unit} -n 6 --no-pager -o cat >&2
   exit 1
 fi
-${
-  reads.length > 0
-    ? sh`mkdir -p -m 0700 -- "$provision/read"
-printf '%s\n' "$digest" > "$provision/read/.new"
-mv -T -- "$provision/read/.new" "$provision/read/"${unit}`
-    : sh``
-}`
+${all.map(({ name }) => keepNote(name))}`
 }

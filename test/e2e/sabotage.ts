@@ -4,7 +4,7 @@ import { server as ours } from '../../playbooks/index.ts'
 import type { Resource } from '../../src/kind.ts'
 import { authorizedKeys } from '../../src/kinds/authorized-keys.ts'
 import { file } from '../../src/kinds/file.ts'
-import { ufwRules } from '../../src/kinds/ufw.ts'
+import { ufwRules } from '../../src/kinds/ufw-rules.ts'
 import { sh } from '../../src/sh.ts'
 import type { Step } from '../../src/step.ts'
 

@@ -18,7 +18,8 @@ import { service } from '../../src/kinds/service.ts'
 import { sshdSettings } from '../../src/kinds/sshd-settings.ts'
 import { stampOf } from '../../src/kinds/stamp.ts'
 import { timeZone } from '../../src/kinds/time-zone.ts'
-import { ufwDefaults, ufwRules } from '../../src/kinds/ufw.ts'
+import { ufwDefaults } from '../../src/kinds/ufw-defaults.ts'
+import { ufwRules } from '../../src/kinds/ufw-rules.ts'
 import { upgrade } from '../../src/kinds/upgrade.ts'
 import { user } from '../../src/kinds/user.ts'
 import { Secret } from '../../src/secret.ts'
@@ -26,8 +27,8 @@ import { Secret } from '../../src/secret.ts'
 const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 const secret = (name: string, value?: string) => new Secret(name, () => value)
 const [pw, key] = [secret('mail/a', 'correct horse'), secret('provision/stamp-key', 'k')]
-const ed = (n: number) => `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${String(n).repeat(43)}`
 const ab = { name: 'a@b.c', address: 'a@b.c', mailboxes: ['a@b.c'] }
+const ed = (n: number) => `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${String(n).repeat(43)}`
 
 /** What a probe printed → what differs, as `field from → to`. `unknown` where the probe said nothing about it. */
 const cases: readonly (readonly [string, Resource, string, readonly string[] | 'unknown'])[] = [
@@ -98,7 +99,7 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
   [
     'service: running, enabled, fresh',
     service({ unit: 'a.service', reads: ['/etc/a'] }),
-    unit('loaded', 'active', 'enabled') + 'fresh a.service\n',
+    unit('loaded', 'active', 'enabled'),
     [],
   ],
   [
@@ -125,6 +126,12 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     'service: what it reads has changed',
     service({ unit: 'a.service', reads: ['/etc/a'] }),
     unit('loaded', 'active', 'enabled') + 'stale a.service\n',
+    ['config stale → fresh'],
+  ],
+  [
+    'service: what it reads again at a reload has changed',
+    service({ unit: 'a.service', reads: ['/bin/a'], rereads: ['/etc/a'] }),
+    unit('loaded', 'active', 'enabled') + 'stale a.service.reload\n',
     ['config stale → fresh'],
   ],
   [
@@ -264,20 +271,26 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
   [
     'ufw-defaults: on, in the kernel, alone',
     ufwDefaults({ incoming: 'deny', outgoing: 'allow' }),
-    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nkernel yes\nkernel6 yes\nend\n',
+    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nipv6 yes\nkernel yes\nkernel6 yes\nend\n',
     [],
   ],
   [
     'ufw-defaults: flushed by hand',
     ufwDefaults({ incoming: 'deny', outgoing: 'allow' }),
-    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nend\n',
+    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nipv6 yes\nend\n',
     ['active not in the kernel → yes'],
   ],
   [
     'ufw-defaults: another firewall',
     ufwDefaults({ incoming: 'deny', outgoing: 'allow' }),
-    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nkernel yes\nkernel6 yes\nother nftables.service\nend\n',
+    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nipv6 yes\nkernel yes\nkernel6 yes\nother nftables.service\nend\n',
     ['others nftables.service → none'],
+  ],
+  [
+    'ufw-defaults: IPv6 left out, and a port opened past it',
+    ufwDefaults({ incoming: 'deny', outgoing: 'allow' }),
+    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nipv6 no\nkernel yes\nkernel6 yes\nother rule “-p tcp -m tcp --dport 3306 -j ACCEPT”\nend\n',
+    ['ipv6 no → yes', 'others rule “-p tcp -m tcp --dport 3306 -j ACCEPT” → none'],
   ],
 
   [
@@ -333,9 +346,9 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     `credentials a@b.c s\nmailbox a@b.c\nstamp a@b.c ${stampOf(pw, key)} r\nend\n`,
     ['password other → as declared'],
   ],
-  [
   ['mail-account: a database that cannot be read is unknown', mailAccount({ ...ab, password: pw, stampKey: key }), '', 'unknown'],
 
+  [
     'mail-account: one of its mailboxes is missing',
     mailAccount({ name: 'a', address: 'a@b.c', mailboxes: ['a@b.c', 'a@d.e'], password: pw, stampKey: key }),
     `credentials a r\nmailbox a@b.c\nmailbox a\nstamp a ${stampOf(pw, key)} r\nend\n`,
@@ -400,12 +413,12 @@ for (const [title, { kind, desired }, printed, expected] of cases) {
   })
 }
 
-test('authorized-keys: an undeclared key is told, as a note', () => {
 test('file: what an operator should know of it is told, whatever its state', () => {
   const { kind, desired } = file({ path: '/a', content: 'x', notes: ['an alias leaves'] })
   assert.deepEqual(kind.notes?.(desired, kind.parse('absent /a\n', [desired]).get('/a')), ['an alias leaves'])
 })
 
+test('authorized-keys: an undeclared key is told, as a note', () => {
   const { kind, desired } = authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' })
   const state = kind.parse(`${keysOf('600')}key x ${ed(1)}\nkey x ${ed(2)} bob@home\nend\n`, [desired]).get('x')
   assert.deepEqual(kind.notes?.(desired, state), [`undeclared key ${ed(2).slice(-12)} (bob@home): --prune removes it`])

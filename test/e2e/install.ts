@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Inventory, loadInventory } from '../../src/inventory.ts'
+import type { Machine } from '../../src/rehearsal/machine.ts'
+import type { Rehearsal } from '../../src/rehearsal/open.ts'
+import { findRehearsal, startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
+import { zonesOf } from '../../src/rehearsal/zones.ts'
+import { root } from '../../src/text.ts'
+import { isSettled, type Operator, type Outcome, operatorOf, provision, told } from './harness.ts'
+
+/** The reference server, installed on a host as a provider delivers it, with the command line of its operator. */
+export interface Installed {
+  readonly rehearsal: Rehearsal
+  readonly host: Machine
+  readonly operator: Operator
+  readonly inventory: Inventory
+  /** The run that installed it. */
+  readonly first: Outcome
+  /** A run that corrects, and ends well; the ids that it corrected, each once, in order. */
+  correct(...flags: readonly string[]): Promise<readonly string[]>
+  /** A run that has to fail; what its error said. */
+  fails(...flags: readonly string[]): Promise<string>
+  /** Nothing to do, in one exec. */
+  settled(): Promise<void>
+  /** The value of a secret of the inventory. */
+  secret(name: string): string
+  stop(): Promise<void>
+}
+
+/** Installs it, and keeps its disk as it is then. With PROVISION_TEST_KEEP set the rehearsal stays, and the tests begin from that disk the next time. */
+export async function install(name: string): Promise<Installed> {
+  const keep = process.env.PROVISION_TEST_KEEP !== undefined
+  const reference = await loadInventory(fileURLToPath(new URL('inventory', root)), 'xoyize.xyz')
+  if (!keep) await stopRehearsal(name)
+  const there = findRehearsal(name)
+  const rehearsal =
+    there ?? (await startRehearsal({ name, mxname: reference.server.mail.hostname, zones: zonesOf(reference.server) }))
+  try {
+    const operator = await operatorIn(rehearsal)
+    if (there !== undefined) await restart(there)
+    const first = await provision(operator, ['--yes'])
+    assert.equal(first.code, 0, told(first))
+    if (there === undefined) await rehearsal.host.snapshot(asInstalled)
+    const inventory = await loadInventory(operator.inventory, reference.name)
+    await inventory.store.open()
+    return {
+      ...{ rehearsal, operator, inventory, first },
+      get host() {
+        return rehearsal.host
+      },
+      correct: async (...flags) => {
+        const run = await provision(operator, ['--yes', ...flags])
+        assert.equal(run.code, 0, told(run))
+        return corrected(run)
+      },
+      fails: async (...flags) => {
+        const run = await provision(operator, ['--yes', ...flags])
+        assert.equal(run.code, 1, told(run))
+        return run.error
+      },
+      settled: async () => {
+        const run = await provision(operator, ['--yes'])
+        assert.ok(isSettled(run), told(run))
+      },
+      secret: (one) => inventory.store.value(one) ?? assert.fail(`there is no secret ${one}`),
+      stop: () => (keep ? Promise.resolve() : stopRehearsal(name)),
+    }
+  } catch (error) {
+    if (!keep) await stopRehearsal(name)
+    throw error
+  }
+}
+
+/** What a run corrected: the events after its first step, since those before it are the plan. */
+export function corrected({ events }: Outcome): readonly string[] {
+  const first = events.findIndex(({ event }) => event === 'step')
+  const done = first === -1 ? [] : events.slice(first)
+  return [...new Set(done.filter(({ event }) => event === 'change').map(({ id }) => id!))]
+}
+
+/** The label of the disk after the install. */
+export const asInstalled = 'installed'
+
+async function restart(rehearsal: Rehearsal): Promise<void> {
+  await rehearsal.host.restore(asInstalled)
+  await rehearsal.start()
+}
+
+async function operatorIn(rehearsal: Rehearsal): Promise<Operator> {
+  const home = join(rehearsal.directory, 'operators', 'host')
+  if (existsSync(home)) return { host: rehearsal.host, home, inventory: join(home, 'inventory') }
+  return operatorOf(rehearsal, rehearsal.host)
+}

@@ -1,0 +1,14 @@
+import { after, before } from 'node:test'
+import { type Installed, install } from './install.ts'
+import { driftTests } from './server/drift.ts'
+
+let installed: Installed
+const it = () => installed
+
+before(async () => {
+  installed = await install(process.env.PROVISION_TEST_KEEP || 'e2e-server')
+})
+
+after(() => installed?.stop())
+
+driftTests(it)
