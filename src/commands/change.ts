@@ -47,7 +47,7 @@ export async function change(
   const { file, server: before, name } = inventory
   const edited = edit(file, text)
   const only = options.apply ? await known(concerns, options, io) : []
-  const shown = relative('', file)
+  const shown = near(file)
   io.report.diff(unified(shown, text, edited.text))
   const question = options.apply ? `Write this, and correct ${name} (${only.join(', ')})?` : 'Write this?'
   if (!options.yes && !(await io.ask!.confirm(question))) {
@@ -61,6 +61,12 @@ export async function change(
   if (options.apply) return correct(only, options, io, shown)
   io.report.say(`provision --host ${name} makes it so there`)
   return 0
+}
+
+/** A file as it is best shown: from here, when it is below. */
+export function near(file: string): string {
+  const path = relative('', file)
+  return path.startsWith('..') ? file : path
 }
 
 /** A file before and after, as a unified diff. */

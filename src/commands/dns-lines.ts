@@ -1,6 +1,9 @@
+import { dkimFile, dkimName, dkimRecord, readDkim } from '../dns/dkim.ts'
 import { type DnsRecord, desiredRecords } from '../dns/records.ts'
 import { recordText } from '../dns/zone.ts'
 import type { Server } from '../inventory.ts'
+import type { Io } from './io.ts'
+import { type OpenOptions, open } from './open.ts'
 
 /** What a change of the inventory means for the zones: the records to publish and to take back, and who does that. */
 export function recordLines(before: Server, after: Server): readonly string[] {
@@ -13,18 +16,31 @@ export function recordLines(before: Server, after: Server): readonly string[] {
     ...(gone.length === 0 ? [] : ['', `; ${count(gone.length)} to take back`, ...gone]),
     ...(add.length + gone.length === 0 ? [] : ['', ...publisher(after).map((line) => `; ${line}`)]),
     ...fresh.map(
-      ({ name }) => `; DKIM is not among them: the host makes the key, ${dkimFile(name)}, to publish as ${selector}.${name}`,
+      ({ name }) =>
+        `; DKIM is not among them: its key is made on the host, in ${dkimFile(name)}, to publish as ${dkimName(name)}`,
     ),
   ]
+}
+
+/** The DKIM record of a domain that a run has just set up, from the host. */
+export async function dkimLines(domain: string, ttl: number, options: OpenOptions, io: Io): Promise<readonly string[]> {
+  const { connection, close } = await open(options, io)
+  try {
+    const { code, stdout } = await connection.run(readDkim(domain))
+    const record = code === 0 ? dkimRecord(domain, stdout, ttl) : undefined
+    const none = `; the host has no DKIM key of ${domain} in ${dkimFile(domain)}`
+    return record === undefined
+      ? ['', none]
+      : ['', '; to publish with those above: the DKIM key, from the host', recordText(record)]
+  } finally {
+    await close()
+  }
 }
 
 const all = (server: Server): ReadonlyMap<string, DnsRecord> =>
   new Map([...desiredRecords(server).values()].flat().map((record) => [recordText(record), record]))
 
 const count = (n: number): string => (n === 1 ? '1 record' : `${n} records`)
-
-const selector = 'default._domainkey'
-const dkimFile = (domain: string): string => `/var/lib/maddy/dkim_keys/${domain}_default.dns`
 
 /** Who writes records into the zones. */
 function publisher({ dns }: Pick<Server, 'dns'>): readonly string[] {

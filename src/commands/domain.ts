@@ -6,6 +6,7 @@ import { DomainShape } from '../inventory/mail.ts'
 import { type Answers, converse, type Topic } from '../ui/converse.ts'
 import { question } from '../ui/fields.ts'
 import { type ChangeOptions, change, type Writable, writable } from './change.ts'
+import { dkimLines } from './dns-lines.ts'
 import { domainOf, domainTopics, type NewDomain } from './domain-questions.ts'
 import type { Io } from './io.ts'
 
@@ -28,7 +29,9 @@ export async function domainAdd(options: DomainOptions, io: Io, name?: string): 
   const found = await writable(options, io)
   const { domain, site } =
     options.answers === undefined ? await asked(found, options, io, name) : await fromFile(options.answers, name)
-  return change(found, addDomain(domain, { site }), { concerns }, options, io)
+  const code = await change(found, addDomain(domain, { site }), { concerns }, options, io)
+  if (code === 0 && options.apply) io.report.diff(await dkimLines(domain.name, found.inventory.server.dns.ttl, options, io))
+  return code
 }
 
 /** A domain goes from the inventory, with the site of its name. Returns the exit code. */

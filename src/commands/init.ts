@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { userInfo } from 'node:os'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
 import { Network } from '../inventory/networks.ts'
 import { readYaml, validate } from '../inventory/yaml.ts'
@@ -9,6 +9,7 @@ import { inventoryFolder, listInventories, type Server } from '../inventory.ts'
 import { createFile } from '../replace.ts'
 import { secretsIn } from '../secret.ts'
 import { converse } from '../ui/converse.ts'
+import { near } from './change.ts'
 import { inventoryText, newServer } from './init-file.ts'
 import { initTopics } from './init-questions.ts'
 import type { Io } from './io.ts'
@@ -38,13 +39,13 @@ export async function makeInventory({ inventory }: InitOptions, io: Io, given?: 
   const text = inventoryText(newServer(answers))
   const server = validate(file, readYaml(file, text))
   io.report.diff(['', ...text.trimEnd().split('\n'), ''])
-  if (!(await io.ask.confirm(`Write this to ${relative('', file)}?`))) {
+  if (!(await io.ask.confirm(`Write this to ${near(file)}?`))) {
     io.report.say('nothing was written')
     return undefined
   }
   await mkdir(dir, { recursive: true })
   await createFile(file, text, 0o644)
-  io.report.say(`wrote ${relative('', file)}`)
+  io.report.say(`wrote ${near(file)}`)
   for (const line of next(server, name)) io.report.say(line)
   return name
 }

@@ -1,5 +1,5 @@
-import { isCollection, isNode, type Pair, stringify, type YAMLMap, type YAMLSeq } from 'yaml'
-import { secretTag } from './yaml.ts'
+import { isCollection, isNode, type Pair, type YAMLMap, type YAMLSeq } from 'yaml'
+import { inFlow, items } from './written.ts'
 
 // Text in, text out: what is not touched keeps every blank and every comment, which writing the whole document anew would not.
 // The nodes come from `parseDocument` of the same text: only their places are used.
@@ -40,7 +40,10 @@ export function withoutItem(text: string, list: YAMLSeq, index: number): string 
     return text.slice(0, from) + text.slice(previous === undefined && next !== undefined ? placeOf(next)[0] : placeOf(item)[1])
   }
   const column = columnOf(text, dashOf(text, item))
-  return cut(text, startOf(text, dashOf(text, item), column), endOf(text, item, column), index === 0)
+  return cut(text, startOf(text, dashOf(text, item), column), endOf(text, item, column), {
+    first: index === 0,
+    last: index === list.items.length - 1,
+  })
 }
 
 /** The text without one key of a map; a list that is its first key, or in braces, is emptied instead. */
@@ -50,24 +53,7 @@ export function withoutPair(text: string, map: YAMLMap, key: string): string {
   const column = columnOf(text, at)
   if (map.flow || pair === map.items[0])
     return `${text.slice(0, placeOf(pair.key)[1])}: []${text.slice(0, placeOf(pair.value)[1]).endsWith('\n') ? '\n' : ''}${text.slice(placeOf(pair.value)[1])}`
-  return cut(text, startOf(text, at, column), endOf(text, pair.value, column), false)
-}
-
-/** The items of a list, each beginning at this column. */
-const items = (list: readonly unknown[], flow: boolean, column: number): readonly string[] =>
-  (flow ? list.map((item) => `- ${inFlow(item)}`) : yaml(list).split('\n')).map((line) => ' '.repeat(column) + line)
-
-const yaml = (value: unknown): string => stringify(value, { customTags: [secretTag], lineWidth: 0 }).trimEnd()
-
-/** A value on one line. What stands in quotes in JSON stands in quotes in YAML. */
-function inFlow(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(inFlow).join(', ')}]`
-  if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)
-    return `{ ${Object.entries(value)
-      .map(([key, one]) => `${key}: ${inFlow(one)}`)
-      .join(', ')} }`
-  if (typeof value === 'string' && /[,[\]{}]/.test(value)) return JSON.stringify(value)
-  return yaml(value)
+  return cut(text, startOf(text, at, column), endOf(text, pair.value, column), { first: false, last: pair === map.items.at(-1) })
 }
 
 function insideFlow(text: string, list: YAMLSeq | YAMLMap, last: unknown, added: string): string {
@@ -107,11 +93,18 @@ function endOf(text: string, node: unknown, column: number): number {
 
 const blankBefore = (text: string, at: number): boolean => /\n\r?\n$/.test(text.slice(0, at))
 
-/** Takes lines out; of the blank lines on both sides only those before stay. */
-function cut(text: string, from: number, to: number, first: boolean): string {
-  const before = text.slice(0, from)
-  const after = first || blankBefore(text, from) ? text.slice(to).replace(/^(?:[ \t]*\r?\n)+/, '') : text.slice(to)
-  return after === '' ? `${before.trimEnd()}\n` : before + after
+/** Takes lines out; of the blank lines on both sides those before stay, unless they only led to what was the last. */
+function cut(
+  text: string,
+  from: number,
+  to: number,
+  { first, last }: { readonly first: boolean; readonly last: boolean },
+): string {
+  const [before, after] = [text.slice(0, from), text.slice(to)]
+  const blank = /^(?:[ \t]*\r?\n)+/
+  if (after === '' || (last && blankBefore(text, from) && !blank.test(after)))
+    return before.replace(/(\r?\n)(?:[ \t]*\r?\n)+$/, '$1') + after
+  return before + (first || blankBefore(text, from) ? after.replace(blank, '') : after)
 }
 
 function insertLines(text: string, at: number, lines: readonly string[]): string {
