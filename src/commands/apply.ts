@@ -115,7 +115,8 @@ function hooks(
       opened.obtain(artifact, host.architecture, (text) => (line === undefined ? io.report.say(text) : line.update(text))),
     listener: (): Listener => ({
       correcting: ({ resource: { id } }) => line?.update(id),
-      output: (text) => line?.update(text),
+      // Where no line lives, a wait that may last minutes is told all the same.
+      output: (text) => (line === undefined && text.startsWith('waiting for ') ? io.report.say(text) : line?.update(text)),
     }),
     stepStarts: (step) => {
       began = performance.now()

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { ProvisionError } from '../errors.ts'
 import { environment, local, must } from './local.ts'
 
@@ -29,6 +29,7 @@ export async function preparePlatform(onProgress: (text: string) => void): Promi
       'a rehearsal makes containers, mounts and network links, which only root may',
       'run it with sudo -E',
     )
+  makeRoom()
   if ((await local`command -v apt-get`).exitCode !== 0)
     throw new ProvisionError('rehearse', 'it is built from Debian packages, and this machine has no apt-get', elsewhere)
   const absent = await local`for name in ${Object.keys(programs)}; do command -v "$name" >/dev/null || echo "$name"; done`
@@ -41,6 +42,12 @@ export async function preparePlatform(onProgress: (text: string) => void): Promi
   if ((await install()).exitCode === 0) return
   await must('rehearse', 'apt-get update', quiet`apt-get update`)
   await must('rehearse', `installing ${missing.join(', ')}`, install())
+}
+
+/** The daemons of a container take some ten of root's inotify instances: a kernel's 128 are enough for a dozen, and the next does not boot. */
+function makeRoom(): void {
+  const file = '/proc/sys/fs/inotify/max_user_instances'
+  if (Number(readFileSync(file, 'utf8')) < 1024) writeFileSync(file, '1024\n')
 }
 
 /**

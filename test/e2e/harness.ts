@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -185,6 +186,15 @@ ss -Hltn | sed 's/^\(\S*\) *\S* *\S* *\(\S*\) .*/listening \1 \2/' | sort
 hostname; timedatectl show -p Timezone
 ls -A /run/provision 2>/dev/null || :`)
   return seen.split('\n')
+}
+
+/** Throws with the lines in which two fingerprints differ. */
+export function assertSame(seen: readonly string[], expected: readonly string[]): void {
+  const lines = [
+    ...expected.filter((line) => !seen.includes(line)).map((line) => `- ${line}`),
+    ...seen.filter((line) => !expected.includes(line)).map((line) => `+ ${line}`),
+  ]
+  assert.ok(lines.length === 0, lines.join('\n'))
 }
 
 /** What differs from one boot, salt or minute to the next. */

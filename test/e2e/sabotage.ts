@@ -56,7 +56,7 @@ export const slow: Server = changed('base/configure-apt', ([first]) => [
   file({
     path: '/etc/slow',
     content: 'slow\n',
-    check: sh`printf 'it has begun\n'; while [ ! -e /root/go ]; do sleep 0.1; done`,
+    check: sh`touch /run/slow; while [ ! -e /root/go ]; do sleep 0.1; done`,
   }),
 ])
 
