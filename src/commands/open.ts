@@ -1,18 +1,19 @@
 import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Context, server as ourServer } from '../../playbooks/index.ts'
 import type { ArtifactName, ArtifactSource } from '../artifacts.ts'
 import { ProvisionError } from '../errors.ts'
-import { type Inventory, loadInventory, type Server } from '../inventory.ts'
+import { type Inventory, loadInventory } from '../inventory/load.ts'
+import { reachIn } from '../inventory/reach.ts'
+import type { Server } from '../inventory/server.ts'
 import type { Artifact } from '../kind.ts'
 import type { ArtifactOrigin } from '../kinds/artifact.ts'
 import { select } from '../plan.ts'
 import { secretsIn } from '../secret.ts'
 import type { Connection } from '../ssh/options.ts'
-import { type Ask, loaded, login, operatorKey } from '../ssh.ts'
 import type { Playbook, Step } from '../step.ts'
+import { type Arrival, arrival } from './arrival.ts'
 import type { Io } from './io.ts'
 import { logins } from './session.ts'
 
@@ -54,44 +55,51 @@ export interface Opened {
 /** The playbooks of an inventory, without a host: `list` needs no more, and no key of the operator. */
 export async function load(options: OpenOptions, io: Io, withKey: boolean) {
   const inventory = await loadInventory(options.inventory, options.host)
-  const server = withKey ? await withOperatorKey(inventory, io) : inventory.server
+  const server = withKey ? await withKeys(inventory, arrival(options, io)) : inventory.server
   return { inventory, server, ...(await prepare(inventory, server, options, io)) }
 }
 
 /** Everything a command needs of a host. Throws ProvisionError and ConnectionError. */
 export async function open(options: OpenOptions, io: Io): Promise<Opened> {
-  const inventory = await loadInventory(options.inventory, options.host)
-  const server = await withOperatorKey(inventory, io)
   const say = (line: string) => io.report.say(line)
   const all = logins(options.verbose ? say : undefined)
-  const { artifacts, playbooks, said, first } = await meanwhile(
-    (ask) => reach(inventory, server, options, { ...io, ask }),
-    async () => {
-      const prepared = await prepare(inventory, server, options, io)
-      if (secretsIn(select(prepared.playbooks, options.only)).length > 0) await inventory.store.open()
-      return prepared
-    },
-    io.ask,
-  )
-  return {
-    host: inventory.name,
-    playbooks,
-    connection: all.add(first),
-    secrets: {
-      open: async (steps) => {
-        if (secretsIn(steps).length > 0) await inventory.store.open()
+  const arriving = arrival(options, io)
+  try {
+    const inventory = await loadInventory(options.inventory, options.host, async (dir, raw) => {
+      const there = reachIn(raw)
+      if (there !== undefined) await arriving.begin(dir, there)
+    })
+    const server = await withKeys(inventory, arriving)
+    const { artifacts, playbooks, said } = await prepare(inventory, server, options, io)
+    const { store, dir, name } = inventory
+    if (secretsIn(select(playbooks, options.only)).length > 0) await store.open()
+    return {
+      host: name,
+      playbooks,
+      connection: all.add(await arriving.arrive(dir, inventory.server)),
+      secrets: {
+        open: async (steps) => {
+          if (secretsIn(steps).length > 0) await store.open()
+        },
+        ensure: async (steps) => {
+          const made = await store.ensure(secretsIn(steps), say)
+          if (made.length > 0) say(`made up and stored in ${store.file}: ${made.join(' ')}`)
+        },
       },
-      ensure: async (steps) => {
-        const made = await inventory.store.ensure(secretsIn(steps), say)
-        if (made.length > 0) say(`made up and stored in ${inventory.store.file}: ${made.join(' ')}`)
+      obtain: (artifact, architecture, tell) => {
+        said.now = tell
+        return artifacts.obtain(artifact.name as ArtifactName, architecture)
       },
-    },
-    obtain: (artifact, architecture, tell) => {
-      said.now = tell
-      return artifacts.obtain(artifact.name as ArtifactName, architecture)
-    },
-    close: () => all.close(),
+      close: () => all.close(),
+    }
+  } catch (error) {
+    arriving.giveUp(error)
+    throw error
   }
+}
+
+async function withKeys({ server }: Inventory, { keys }: Arrival): Promise<Server> {
+  return { ...server, admin: { ...server.admin, keys: [...(await keys(server))] } }
 }
 
 /** What follows from an inventory on this machine: the programs that it pins, and its playbooks. */
@@ -103,81 +111,6 @@ async function prepare(inventory: Inventory, server: Server, { prune = false }: 
   const artifacts = artifactSource(server.artifacts, { lock, log })
   const playbooks = (await playbooksOf(inventory))(server, { prune, origins: originsOf(server, artifacts) })
   return { artifacts, playbooks, said }
-}
-
-/**
- * Logs in, and prepares the rest while the host takes its time to answer. Nobody is asked anything before that has gone well;
- * when it has not, the login is ended, and its error is the one that is thrown.
- */
-async function meanwhile<T extends object>(
-  arrive: (ask: Ask | undefined) => Promise<Connection>,
-  prepareRest: () => Promise<T>,
-  ask: Ask | undefined,
-): Promise<T & { readonly first: Connection }> {
-  const rest = Promise.withResolvers<T>()
-  rest.promise.catch(() => undefined)
-  const once =
-    <A, R>(question: (text: A) => Promise<R>) =>
-    async (text: A) => {
-      await rest.promise
-      return question(text)
-    }
-  const arriving = arrive(ask && { password: once(ask.password), confirm: once(ask.confirm) })
-  arriving.catch(() => undefined)
-  await loaded()
-  try {
-    rest.resolve(await prepareRest())
-  } catch (error) {
-    rest.reject(error)
-    arriving.then(
-      (connection) => connection.close(),
-      () => undefined,
-    )
-    throw error
-  }
-  return { ...(await rest.promise), first: await arriving }
-}
-
-function reach(inventory: Inventory, server: Server, options: OpenOptions, { ask, report }: Io): Promise<Connection> {
-  const { address, port } = endpoint(options.address ?? server.address)
-  const say = (line: string) => report.say(line)
-  return login({
-    address,
-    ...(port === undefined ? {} : { port }),
-    admin: server.admin.user,
-    sshPort: server.ssh.port,
-    keys: server.admin.keys,
-    ...(options.hostKey === undefined ? {} : { hostKey: options.hostKey }),
-    knownHosts: beside(inventory, 'known_hosts') ?? join(homedir(), '.ssh', 'known_hosts'),
-    configFile: join(homedir(), '.ssh', 'config'),
-    env: process.env,
-    ...(ask === undefined ? {} : { ask }),
-    log: say,
-    ...(options.debug ? { debug: say } : {}),
-  })
-}
-
-/** `A`, `A:PORT`, `[v6]:PORT`. Throws ProvisionError for anything else. */
-export function endpoint(text: string): { readonly address: string; readonly port?: number } {
-  const [, v6, plain, port] =
-    /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]\s]+|[0-9a-fA-F:]+:[0-9a-fA-F:]*))(?::(\d{1,5}))?$/.exec(text) ?? []
-  const address = v6 ?? plain
-  if (address === undefined || Number(port ?? 1) > 65_535 || Number(port ?? 1) < 1)
-    throw new ProvisionError('--address', `“${text}” is no address`, 'write A, A:PORT or [v6]:PORT')
-  return port === undefined ? { address } : { address, port: Number(port) }
-}
-
-/** `operator` among the declared keys stands for the key that this operator logs in with. */
-async function withOperatorKey({ server }: Inventory, io: Io): Promise<Server> {
-  if (!server.admin.keys.includes('operator')) return server
-  const { publicKey } = await operatorKey({
-    address: server.address,
-    configFile: join(homedir(), '.ssh', 'config'),
-    env: process.env,
-    log: (line) => io.report.say(line),
-  })
-  const keys = server.admin.keys.map((key) => (key === 'operator' ? publicKey : key))
-  return { ...server, admin: { ...server.admin, keys } }
 }
 
 function originsOf({ artifacts }: Server, source: ArtifactSource): Context['origins'] {
@@ -200,9 +133,4 @@ async function playbooksOf({ dir, embedded }: Inventory): Promise<typeof ourServ
   if (typeof module.server !== 'function')
     throw new ProvisionError(theirs, 'exports no function “server”', 'see the README: a playbook of your own')
   return module.server
-}
-
-const beside = ({ dir }: Inventory, name: string): string | undefined => {
-  const path = join(dir, name)
-  return existsSync(path) ? path : undefined
 }

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import * as f from './fields.ts'
 import * as n from './networks.ts'
 import { PublicKey } from './public-key.ts'
+import { defaultKeys } from './reach.ts'
 
 /** Who logs in. */
 export const Admin = z
@@ -24,7 +25,7 @@ export const Admin = z
         }),
       )
       .min(1)
-      .default(['operator'])
+      .default([...defaultKeys])
       .meta({ description: 'its public SSH keys; operator: the one that whoever runs this logs in with' }),
   })
   .meta({ description: 'the one user that logs in' })

@@ -7,8 +7,8 @@ import { ProvisionError, UnknownHost } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import { openStore, type Store } from '../secrets.ts'
 import { root } from '../text.ts'
+import { type InventoryText, readYaml } from './read.ts'
 import type { Server } from './server.ts'
-import { type InventoryText, readYaml, validate } from './yaml.ts'
 
 /** One server's inventory: what it says, where it is, and its secrets. */
 export interface Inventory {
@@ -35,15 +35,21 @@ export function inventoryFolder(given?: string): { readonly dir: string; readonl
 
 /**
  * The one inventory whose file name (without `.yml`), host name or address is `name`. Throws ProvisionError when there is none or
- * more than one, with those there are, and for one that is wrong, with every fault in it.
+ * more than one, with those there are, and for one that is wrong, with every fault in it. `whenFound` is called before it is checked.
  */
-export async function loadInventory(given: string | undefined, name: string): Promise<Inventory> {
+export async function loadInventory(
+  given: string | undefined,
+  name: string,
+  whenFound: (dir: string, raw: unknown) => Promise<void> = async () => undefined,
+): Promise<Inventory> {
   const { dir, embedded } = inventoryFolder(given)
   const all = await candidates(dir)
   const found = all.filter(({ names }) => names.includes(name))
   const [one] = found
   if (one === undefined || found.length > 1) throw notOne(dir, name, all, found)
-  const text = readYaml(one.file, one.text)
+  const text = one.read ?? readYaml(one.file, one.text)
+  await whenFound(dir, text.document.toJS())
+  const { validate } = await import('./yaml.ts')
   const server = await withCa(dir, one.file, validate(one.file, text))
   const store = openStore(dir, basename(one.file, '.yml'), { embedded })
   return {
@@ -76,6 +82,8 @@ export function bind<T>(value: T, store: Pick<Store, 'value'>): T {
 interface Candidate {
   readonly file: string
   readonly text: string
+  /** The text as YAML, where it is that. */
+  readonly read?: InventoryText
   /** File name, host name, addresses. */
   readonly names: readonly string[]
   readonly fault?: string
@@ -108,10 +116,11 @@ async function candidate(file: string): Promise<Candidate> {
   )
   if (quick.length >= 2) return { file, text, names: [...new Set([name, ...quick])] }
   try {
-    const raw: unknown = readYaml(file, text).document.toJS()
+    const read = readYaml(file, text)
+    const raw: unknown = read.document.toJS()
     const field = (key: string): unknown => (typeof raw === 'object' && raw !== null ? Reflect.get(raw, key) : undefined)
     const names = [name, ...['hostname', 'address', 'address6'].map(field)].filter((one) => typeof one === 'string')
-    return { file, text, names: [...new Set(names)] }
+    return { file, text, read, names: [...new Set(names)] }
   } catch (error) {
     return { file, text, names: [name], fault: error instanceof Error ? error.message : String(error) }
   }

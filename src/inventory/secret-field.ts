@@ -1,6 +1,8 @@
 import * as z from 'zod'
 import { type MadeAs, Secret } from '../secret.ts'
 
+export { secretName, unbound } from './secret-name.ts'
+
 /**
  * A reference into the secrets store: `!secret NAME`. Unbound until the inventory is loaded. `madeAs` says how it is made up
  * when it has no value; left out, only its owner can give it.
@@ -9,9 +11,3 @@ export const secretField = (madeAs?: MadeAs) =>
   z
     .instanceof(Secret, { error: 'is a secret: write “!secret NAME” here, and give its value with “provision secrets set NAME”' })
     .transform((secret) => new Secret(secret.name, () => (secret.known ? secret.reveal() : undefined), { madeAs }))
-
-/** A secret whose value nobody can read yet: what the schema makes, before the inventory ties it to its store. */
-export const unbound = (name: string, madeAs?: MadeAs): Secret => new Secret(name, () => undefined, { madeAs })
-
-/** What a secret may be called. */
-export const secretName = /^[a-z0-9][a-zA-Z0-9@._+/-]{0,199}$/

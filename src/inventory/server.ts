@@ -6,6 +6,7 @@ import { conflicts } from './conflicts.ts'
 import * as f from './fields.ts'
 import { Domain as DomainField, Mail } from './mail.ts'
 import * as n from './networks.ts'
+import { defaultPort } from './reach.ts'
 import { secretField, unbound } from './secret-field.ts'
 import { Acme, Dns, Site as SiteField } from './web.ts'
 
@@ -34,7 +35,7 @@ export const ServerShape = z.strictObject({
   admin: Admin,
   ssh: z
     .strictObject({
-      port: n.Port.default(55148).meta({
+      port: n.Port.default(defaultPort).meta({
         ask: 'On which port shall SSH listen?',
         example: 55148,
         description: 'where sshd listens, alone',

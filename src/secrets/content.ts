@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { parseDocument, stringify } from 'yaml'
 import { ProvisionError } from '../errors.ts'
-import { secretName } from '../inventory/secret-field.ts'
+import { secretName } from '../inventory/secret-name.ts'
 import type { MadeAs } from '../secret.ts'
 
 /** Reads the YAML in a store. Throws ProvisionError for what is no map of names to texts. The text is never part of the message. */

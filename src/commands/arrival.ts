@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { ProvisionError } from '../errors.ts'
+import { type Reach, reachOf } from '../inventory/reach.ts'
+import type { Connection } from '../ssh/options.ts'
+import { type Ask, loaded, login, operatorKey } from '../ssh.ts'
+import type { Io } from './io.ts'
+import type { OpenOptions } from './open.ts'
+
+/** A login that begins as soon as it is known where the host is: it takes its time to answer, and the rest is prepared meanwhile. */
+export interface Arrival {
+  /** Begins, unless it has begun the same way. Resolves when the login is on its way. */
+  begin(dir: string, to: Reach): Promise<void>
+  /** The declared keys; `operator` among them stands for the key that whoever runs this logs in with. */
+  keys(to: Reach): Promise<readonly string[]>
+  /** The login there, when the rest is prepared. */
+  arrive(dir: string, to: Reach): Promise<Connection>
+  /** The rest could not be prepared: whatever was begun is ended, and nobody is asked anything. */
+  giveUp(error: unknown): void
+}
+
+/** Logs in as these options say. Nobody is asked a question before `arrive`. */
+export function arrival(options: OpenOptions, io: Io): Arrival {
+  const prepared = Promise.withResolvers<void>()
+  prepared.promise.catch(ignore)
+  const begun = new Map<string, Promise<Connection>>()
+  const say = (line: string) => io.report.say(line)
+  const configFile = join(homedir(), '.ssh', 'config')
+  const own = new Map<string, ReturnType<typeof operatorKey>>()
+
+  const keys = async ({ address, admin }: Reach): Promise<readonly string[]> => {
+    if (!admin.keys.includes('operator')) return admin.keys
+    if (!own.has(address)) own.set(address, operatorKey({ address, configFile, env: process.env, log: say }))
+    const { publicKey } = await own.get(address)!
+    return admin.keys.map((key) => (key === 'operator' ? publicKey : key))
+  }
+
+  const later =
+    <R>(question: (text: string) => Promise<R>) =>
+    async (text: string): Promise<R> => {
+      await prepared.promise
+      return question(text)
+    }
+  const ask: Ask | undefined = io.ask && { password: later(io.ask.password), confirm: later(io.ask.confirm) }
+
+  const logIn = async (dir: string, to: Reach): Promise<Connection> => {
+    const { address, port } = endpoint(options.address ?? to.address)
+    const beside = join(dir, 'known_hosts')
+    return login({
+      address,
+      ...(port === undefined ? {} : { port }),
+      admin: to.admin.user,
+      sshPort: to.ssh.port,
+      keys: await keys(to),
+      ...(options.hostKey === undefined ? {} : { hostKey: options.hostKey }),
+      knownHosts: existsSync(beside) ? beside : join(homedir(), '.ssh', 'known_hosts'),
+      configFile,
+      env: process.env,
+      ...(ask === undefined ? {} : { ask }),
+      log: say,
+      ...(options.debug ? { debug: say } : {}),
+    })
+  }
+
+  const start = (dir: string, to: Reach): Promise<Connection> => {
+    const name = JSON.stringify(reachOf(to))
+    const going = begun.get(name) ?? logIn(dir, to)
+    begun.set(name, going)
+    going.catch(ignore)
+    return going
+  }
+  const endAllBut = (kept?: Promise<Connection>) => {
+    for (const one of begun.values()) if (one !== kept) one.then((connection) => connection.close(), ignore)
+  }
+
+  return {
+    keys,
+    begin: async (dir, to) => {
+      start(dir, to)
+      await loaded()
+    },
+    arrive: (dir, to) => {
+      prepared.resolve()
+      const going = start(dir, to)
+      endAllBut(going)
+      return going
+    },
+    giveUp: (error) => {
+      prepared.reject(error)
+      endAllBut()
+    },
+  }
+}
+
+const ignore = (): void => undefined
+
+/** `A`, `A:PORT`, `[v6]:PORT`. Throws ProvisionError for anything else. */
+export function endpoint(text: string): { readonly address: string; readonly port?: number } {
+  const [, v6, plain, port] =
+    /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]\s]+|[0-9a-fA-F:]+:[0-9a-fA-F:]*))(?::(\d{1,5}))?$/.exec(text) ?? []
+  const address = v6 ?? plain
+  if (address === undefined || Number(port ?? 1) > 65_535 || Number(port ?? 1) < 1)
+    throw new ProvisionError('--address', `“${text}” is no address`, 'write A, A:PORT or [v6]:PORT')
+  return port === undefined ? { address } : { address, port: Number(port) }
+}
