@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { type Io, processIo } from './commands/io.ts'
+import type { Io } from './commands/io.ts'
 import { Interrupted, ProvisionError, UnknownHost } from './errors.ts'
 import { root } from './text.ts'
 
@@ -125,7 +125,7 @@ program
 try {
   await program.parseAsync()
 } catch (error) {
-  process.exitCode = tell(error)
+  process.exitCode = await tell(error)
 }
 
 async function applyAction(flags: Flags, io: Io): Promise<number> {
@@ -157,18 +157,24 @@ function act(action: Action): (...args: unknown[]) => Promise<void> {
   return async (...args) => {
     const command = args.at(-1) as Command
     const flags = command.optsWithGlobals<Flags>()
-    const io = processIo({ json: flags.json === true })
+    const io = await streams(flags.json === true)
     try {
       process.exitCode = await action(flags, io, command.args)
     } catch (error) {
-      process.exitCode = tell(error, io, flags.debug === true)
+      process.exitCode = await tell(error, io, flags.debug === true)
     }
   }
 }
 
+/** Not loaded for --help: it brings all that a plan is told with. */
+async function streams(json: boolean): Promise<Io> {
+  return (await import('./commands/io.ts')).processIo({ json })
+}
+
 /** The one place that tells an error. Returns the exit code. */
-function tell(error: unknown, io: Io = processIo({ json: false }), debug = false): number {
+async function tell(error: unknown, given?: Io, debug = false): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1
+  const io = given ?? (await streams(false))
   // inquirer throws this when the operator leaves a question with Ctrl-C.
   if (error instanceof Error && error.name === 'ExitPromptError') return 130
   if (debug && error instanceof Error) process.stderr.write(`${error.stack}\n`)
