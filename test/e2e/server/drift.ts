@@ -108,7 +108,11 @@ const edits: readonly (readonly [string, Sh, readonly string[]])[] = [
   ['everything let in', sh`ufw default allow incoming`, ['ufw-defaults:ufw']],
   ['the firewall off', sh`ufw disable`, ['ufw-defaults:ufw']],
   ['the firewall flushed', sh`iptables -P INPUT ACCEPT; iptables -F INPUT`, ['ufw-defaults:ufw']],
-  ['IPv6 left out', sh`sed -i s/^IPV6=yes/IPV6=no/ /etc/default/ufw; ufw reload`, ['ufw-defaults:ufw']],
+  [
+    'IPv6 left out',
+    sh`sed -i s/^IPV6=yes/IPV6=no/ /etc/default/ufw; ufw reload; ufw allow 7777`,
+    ['ufw-rules:ssh', 'ufw-rules:incoming'],
+  ],
   ['the rules for IPv6 flushed', sh`ip6tables -F ufw6-user-input`, ['ufw-defaults:ufw']],
   [
     'a program that is another',
