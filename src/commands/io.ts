@@ -21,7 +21,7 @@ export function processIo({ json }: { readonly json: boolean }): Io {
     report: json ? jsonReport({ out, err }) : textReport({ out, err }),
     ask: person ? questions : undefined,
     json,
-    terminal: !json && process.stdout.isTTY === true && process.env['TERM'] !== 'dumb',
+    terminal: !json && process.stdout.isTTY === true && process.env.TERM !== 'dumb',
   }
 }
 

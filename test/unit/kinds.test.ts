@@ -125,13 +125,13 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
   [
     'service: what it reads has changed',
     service({ unit: 'a.service', reads: ['/etc/a'] }),
-    unit('loaded', 'active', 'enabled') + 'stale a.service\n',
+    `${unit('loaded', 'active', 'enabled')}stale a.service\n`,
     ['config stale → fresh'],
   ],
   [
     'service: what it reads again at a reload has changed',
     service({ unit: 'a.service', reads: ['/bin/a'], rereads: ['/etc/a'] }),
-    unit('loaded', 'active', 'enabled') + 'stale a.service.reload\n',
+    `${unit('loaded', 'active', 'enabled')}stale a.service.reload\n`,
     ['config stale → fresh'],
   ],
   [
