@@ -32,8 +32,8 @@ export async function aliasRemove(options: ChangeOptions, io: Io, address: strin
 }
 
 /**
- * A new password: typed twice or from stdin, and made up when that is empty or with --yes at a terminal. It is stored, and set on
- * the host. Returns the exit code.
+ * A new password: typed twice at a terminal, else from stdin; made up with --yes, or when nothing is typed. It is stored, and set
+ * on the host. Returns the exit code.
  */
 export async function accountPassword(options: ChangeOptions, io: Io, address: string): Promise<number> {
   const { inventory } = await writable({ ...options, yes: true }, io)
@@ -55,9 +55,14 @@ export async function accountPassword(options: ChangeOptions, io: Io, address: s
   return 0
 }
 
+/** Empty when it is to be made up. */
 async function newPassword({ yes }: ChangeOptions, { ask }: Io, address: string): Promise<string> {
-  if (process.stdin.isTTY !== true) return (await readAll(process.stdin)).replace(/\r?\n$/, '')
-  if (yes || ask === undefined) return ''
+  if (yes) return ''
+  if (ask === undefined) {
+    const value = (await readAll(process.stdin)).replace(/\r?\n$/, '')
+    if (value === '') throw new ProvisionError(address, 'there is no password on stdin: nothing was stored', '--yes makes one up')
+    return value
+  }
   const value = await ask.password(`New password of ${address} (Enter: one is made up)`)
   if (value !== '' && (await ask.password('Once more')) !== value)
     throw new ProvisionError(address, 'the two passwords differ: nothing was stored')

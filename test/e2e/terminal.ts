@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -13,7 +13,7 @@ export interface Terminal {
   /** What is on the screen and above it, once it shows this. Throws when it does not in time, with what it shows. */
   shows(what: RegExp): Promise<string>
   /** The exit code, once the command has ended. */
-  ended(): Promise<number>
+  ended(limit?: number): Promise<number>
   close(): void
 }
 
@@ -35,8 +35,8 @@ export function openTerminal(
     execFileSync('tmux', ['-S', join(dir, 'socket'), '-f', '/dev/null', ...args], { encoding: 'utf8' })
   tmux('new-session', '-d', '-x', '120', '-y', '50', `sh ${quoted(script)}`)
   const screen = () => tmux('capture-pane', '-p', '-J', '-S', '-').trimEnd()
-  const until = async <T>(what: string, look: () => T | undefined): Promise<T> => {
-    const end = Date.now() + 20_000
+  const until = async <T>(what: string, look: () => T | undefined, limit = 20_000): Promise<T> => {
+    const end = Date.now() + limit
     for (;;) {
       const seen = look()
       if (seen !== undefined) return seen
@@ -56,14 +56,7 @@ export function openTerminal(
         const text = screen()
         return what.test(text) ? text : undefined
       }),
-    ended: () =>
-      until('an end', () => {
-        try {
-          return Number(readFileSync(exit, 'utf8'))
-        } catch {
-          return undefined
-        }
-      }),
+    ended: (limit) => until('an end', () => (existsSync(exit) ? Number(readFileSync(exit, 'utf8')) : undefined), limit),
     close: () => {
       tmux('kill-server')
       rmSync(dir, { recursive: true, force: true })

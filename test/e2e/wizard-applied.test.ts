@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { $ } from 'zx'
+import { inventoryText, newServer } from '../../src/commands/init-file.ts'
+import { type Inventory, loadInventory } from '../../src/inventory.ts'
+import { writeInventory } from '../../src/rehearsal/inventory.ts'
+import type { Rehearsal } from '../../src/rehearsal/open.ts'
+import { proofs } from '../../src/rehearsal/prove.ts'
+import { startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
+import { zonesOf } from '../../src/rehearsal/zones.ts'
+import { openTerminal } from './terminal.ts'
+
+const name = 'e2e-wizard'
+const bin = fileURLToPath(new URL('../../src/bin.js', import.meta.url))
+let scratch: string
+let rehearsal: Rehearsal
+let made: Inventory
+
+before(async () => {
+  await stopRehearsal(name)
+  scratch = mkdtempSync(join(tmpdir(), 'wizard-test-'))
+  const answers = { hostname: 'example.org', address: '192.0.2.10', user: 'alice', name: 'example.org', accounts: 'alice' }
+  const text = inventoryText(newServer({ ...answers, mx: 'mx1.example.org', dns: 'manual', web: 'here' }))
+  writeFileSync(join(scratch, 'my.yml'), text)
+  const inventory = await loadInventory(scratch, 'my')
+  // A wildcard of example.org stands in the zone: what is added below it is found.
+  rehearsal = await startRehearsal({ name, mxname: 'mx1.example.org', zones: zonesOf(inventory.server) })
+  made = await writeInventory(inventory, rehearsal, () => undefined)
+  const env = { ...process.env, PROVISION_ROOT_PASSWORD: rehearsal.rootPassword }
+  await $({ env, quiet: true, timeout: '300s' })`${process.execPath} ${bin} --host my --inventory ${made.dir} --yes`
+})
+
+after(async () => {
+  await stopRehearsal(name)
+  rmSync(scratch, { recursive: true, force: true })
+})
+
+test('domain add: at a terminal, from nothing to a mail from elsewhere and a page', async () => {
+  const terminal = openTerminal(
+    [process.execPath, bin, 'domain', 'add', 'shop.example.org', '--host', 'my', '--inventory', made.dir],
+    { cwd: scratch },
+  )
+  try {
+    await terminal.shows(/^\? Which mailboxes has it\?/m)
+    terminal.answer('bob')
+    for (const asked of [/^\? Is its web site here/m, /^\? Which account gets/m, /^\? What do others learn/m]) {
+      await terminal.shows(asked)
+      terminal.press('Enter')
+    }
+    await terminal.shows(/^\? Write this, and correct my \(maddy, caddy\)\?/m)
+    terminal.press('y', 'Enter')
+    assert.equal(await terminal.ended(120_000), 0, await terminal.shows(/./))
+    const screen = await terminal.shows(/^done: \d+ corrected/m)
+    assert.match(screen, /^default\._domainkey\.shop\.example\.org\. 3600 IN TXT "v=DKIM1; k=rsa; p=/m)
+  } finally {
+    terminal.close()
+  }
+  const { server, store } = await loadInventory(made.dir, 'my')
+  await store.open()
+  const added = { ...server, domains: server.domains.toReversed(), sites: server.sites.toReversed() }
+  for (const proof of proofs(rehearsal, added, (secret) => store.value(secret) ?? assert.fail(secret))) {
+    assert.match(proof.title, /shop\.example\.org|peer|strangers/)
+    await proof.try()
+  }
+})
+
+test('account, alias and domain: each is corrected at once, and the last removal leaves nothing to do', async () => {
+  const change = (...args: readonly string[]) =>
+    $({ quiet: true, timeout: '120s' })`${process.execPath} ${bin} ${args} --host my --inventory ${made.dir} --yes`
+  const text = () => readFileSync(made.file, 'utf8')
+  const before = text()
+  assert.match((await change('account', 'add', 'eve@example.org')).stdout, /mail-account:eve@example\.org mailbox absent/)
+  assert.match(
+    (await change('account', 'password', 'eve@example.org')).stdout,
+    /mail-account:eve@example\.org password other → as declared/,
+  )
+  assert.match((await change('alias', 'add', 'info@example.org', 'eve')).stdout, /file:\/etc\/maddy\/aliases content/)
+  assert.match((await change('alias', 'remove', 'info@example.org')).stdout, /file:\/etc\/maddy\/aliases content/)
+  assert.match(
+    (await change('account', 'remove', 'eve@example.org')).stderr,
+    /the mail and the password of eve@example\.org stay on the host/,
+  )
+  assert.equal(text(), before)
+  await change('domain', 'remove', 'shop.example.org')
+  const settled = await $({ quiet: true })`${process.execPath} ${bin} --host my --inventory ${made.dir} --check`
+  assert.match(settled.stdout, /^nothing to do/m)
+})
