@@ -10,6 +10,8 @@ import type { Step } from './step.ts'
 export interface Session extends Shell {
   /** Takes the host's run lock; throws ProvisionError, with who holds it, when it is taken. */
   lock(who: string): Promise<void>
+  /** Throws when no declared key is here: then no new login could confirm a guarded step. */
+  needKey(): Promise<void>
   /** A new TCP login as the admin with a declared key. Throws when there is none within the limit. */
   again(limitMs: number, at: 'declared port' | 'current port'): Promise<Session>
 }
@@ -46,6 +48,8 @@ export async function run(
 ): Promise<readonly Drift[]> {
   const first = steps.findIndex(({ drift, unknown }) => drift.length + unknown.length > 0)
   const todo = first === -1 ? [] : steps.slice(first).map(({ step }) => step)
+  // Before the first change: who finds it out in the middle of an install has half a server.
+  if (steps.some(({ step, drift }) => step.guard !== undefined && drift.length > 0)) await session.needKey()
   const changed: Drift[] = []
   let shell = session
   for (const [i, step] of todo.entries()) {

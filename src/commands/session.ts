@@ -37,6 +37,7 @@ export function logins(heard: ((script: string) => void) | undefined): Logins {
       work: (script, onLine) => connection.work(hear(script), onLine),
       put: (path, sha256) => connection.put(path, sha256),
       lock: (who) => connection.lock(who),
+      needKey: () => connection.needKey(),
       again: async (limitMs, at) => add(await connection.again(limitMs, at)),
       close: () => connection.close(),
     }

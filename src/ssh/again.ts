@@ -3,7 +3,7 @@ import { ConnectionError } from '../errors.ts'
 import { RefusedError } from './attempt.ts'
 import { place } from './known-hosts.ts'
 import type { Climbed } from './ladder.ts'
-import { type Link, openLink } from './link.ts'
+import { type Link, openLink, type Way } from './link.ts'
 import type { LoginOptions } from './options.ts'
 import { HostKeyError } from './refusals.ts'
 import { sudoIsFree } from './sudo.ts'
@@ -17,16 +17,17 @@ const pauseMs = 500
  * Throws ConnectionError, or HostKeyError.
  */
 export async function newLogin(
-  { address, admin, sshPort }: LoginOptions,
-  { reach, link: { port: current }, asAdmin }: Climbed,
+  options: LoginOptions,
+  climbed: Climbed,
   limitMs: number,
   at: 'declared port' | 'current port',
 ): Promise<Link> {
+  const { address, admin, sshPort } = options
+  const { reach, link: current } = climbed
   const limit = AbortSignal.timeout(limitMs)
-  const port = at === 'declared port' ? sshPort : current
-  const way = { ...(await asAdmin()), port }
+  const port = at === 'declared port' ? sshPort : current.port
+  const way = { ...(await adminWay(options, climbed)), port }
   const who = `${admin}@${place(address, port)}`
-  if (way.credentials.length === 0) throw new ConnectionError(address, `no declared key to log in with as ${who} is here`)
   let last = 'no answer'
   while (!limit.aborted) {
     try {
@@ -41,4 +42,16 @@ export async function newLogin(
     await sleep(pauseMs, undefined, { signal: limit }).catch(() => undefined)
   }
   throw new ConnectionError(address, `no new login as ${who} within ${Math.round(limitMs / 1000)} s: ${last}`)
+}
+
+/** How the admin logs in with a declared key. Throws ConnectionError when none is here. */
+export async function adminWay({ address, admin }: LoginOptions, { asAdmin }: Climbed): Promise<Way> {
+  const way = await asAdmin()
+  if (way.credentials.length === 0)
+    throw new ConnectionError(
+      address,
+      `none of the keys in admin.keys is on this machine: no new login as ${admin} could prove that the host still lets us in`,
+      'declare the key of this machine as well, or have the agent hold the one that is declared',
+    )
+  return way
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
 import { sh } from '../sh.ts'
-import { newLogin } from './again.ts'
+import { adminWay, newLogin } from './again.ts'
 import { collect } from './exec.ts'
 import { place } from './known-hosts.ts'
 import type { Climbed } from './ladder.ts'
@@ -64,6 +64,8 @@ export function connectionOver(options: LoginOptions, climbed: Climbed, shared =
 
     put: (path, sha256) => put(root, address, path, sha256),
     lock: locked,
+
+    needKey: async () => void (await adminWay(options, climbed)),
 
     async again(limitMs, at) {
       const link = await newLogin(options, { ...climbed, link: root.link() }, limitMs, at)

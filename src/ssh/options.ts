@@ -49,6 +49,8 @@ export interface Connection extends Shell {
    * Throws ProvisionError, with who holds it and since when, if another run does.
    */
   lock(who: string): Promise<void>
+  /** Throws ConnectionError when none of the declared keys is here, so that `again` could never work. */
+  needKey(): Promise<void>
   /**
    * A new TCP login at the inventory's port (or, before sshd has moved there, at the one in use), as the admin, with a declared key,
    * showing the same host key, and allowed `sudo -n`: what a guarded step confirms with. It takes the run lock over. Throws

@@ -8,8 +8,10 @@ import { until } from '../../src/rehearsal/local.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { sh } from '../../src/sh.ts'
 import {
+  assertSame,
   begin,
   edit,
+  fingerprint,
   isSettled,
   type Operator,
   type Outcome,
@@ -111,6 +113,17 @@ describe('locked out', { concurrency: true }, () => {
     assert.ok(!existsSync(join(operator.host.root, 'home/xouser/.ssh/authorized_keys')))
     await asDelivered(operator)
     await endsWell(operator)
+  })
+
+  test('no declared key is on this machine: the run stops before its first change', async () => {
+    const operator = await delivered('nokey', bare, 'none')
+    const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4xYdVUnIgxTkfrBd0ieltw6Ry8ppu7yUBoNjL6n7eR of a colleague'
+    edit(operator, (document) => document.setIn(['admin', 'keys'], [key]))
+    const before = await fingerprint(operator.host)
+    const run = await provision(operator, ['--yes', '--only', 'base/configure-apt,access,firewall'])
+    assert.equal(run.code, 1, told(run))
+    assert.match(run.error, /: none of the keys in admin.keys is on this machine/)
+    assertSame(await fingerprint(operator.host), before)
   })
 
   test('a change that was undone is nobody’s edit, and is made by the next run', async () => {
