@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Document } from 'yaml'
+import { loadInventory, type Server } from '../../src/inventory.ts'
+import {
+  arrived,
+  fromPeer,
+  isThere,
+  type Mailbox,
+  newSubject,
+  reachedPeer,
+  reading,
+  recipientAnswer,
+  submit,
+} from '../../src/rehearsal/mail.ts'
+import { sh } from '../../src/sh.ts'
+import { edit, provision } from './harness.ts'
+import { type Installed, install } from './install.ts'
+
+let it: Installed
+let server: Server
+
+/** Changes the inventory and runs; returns what was corrected. */
+async function changed(change: (document: Document) => void, ...flags: readonly string[]): Promise<readonly string[]> {
+  edit(it.operator, change)
+  const ids = await it.correct(...flags)
+  server = (await loadInventory(it.operator.inventory, 'xoyize.xyz')).server
+  await it.settled()
+  return ids
+}
+
+const of = (address: string, login = address): Mailbox => ({ address: login, password: it.secret(`mail/${address}`) })
+const at = (mailbox: Mailbox, subject: string) => arrived(it.rehearsal, server, mailbox, subject)
+const there = (mailbox: Mailbox, subject: string) => isThere(it.rehearsal, server, mailbox, subject)
+const folders = (mailbox: Mailbox) =>
+  reading(it.rehearsal, server, mailbox, async (client) => (await client.list()).map(({ path }) => path).toSorted())
+const mode = (value: string) => (document: Document) => document.setIn(['mail', 'mode'], value)
+
+before(async () => {
+  it = await install(process.env.PROVISION_TEST_KEEP || 'e2e-mail')
+  const ids = await changed((document) => {
+    // Logins that have to fail would have us banned.
+    document.setIn(['fail2ban', 'ignore'], document.createNode([`${it.rehearsal.addresses.operator.v4}/32`]))
+    document.setIn(['domains', 0, 'catch_all'], 'xoyi')
+    document.addIn(['domains', 1, 'aliases'], document.createNode({ address: 'team', to: ['ouest', 'friend@peer.example'] }))
+    // As its own account, and somewhere else.
+    document.addIn(['domains', 2, 'aliases'], document.createNode({ address: 'away', to: 'yack@peer.example' }))
+  })
+  assert.deepEqual(ids.slice(2), ['file:/etc/maddy/aliases', 'file:/etc/maddy/maddy.conf', 'service:maddy.service'])
+})
+
+after(() => it?.stop())
+
+test('catch-all: its domain’s mail for nobody, and nobody else’s', async () => {
+  const subject = await fromPeer(it.rehearsal, 'whoever@xoyize.xyz')
+  await at(of('xoyi@xoyize.xyz'), subject)
+  const other = await fromPeer(it.rehearsal, 'xouser@xoyize.xyz')
+  await at(of('xouser@xoyize.xyz'), other)
+  assert.equal(await there(of('xoyi@xoyize.xyz'), other), false)
+  assert.match(await recipientAnswer(it.rehearsal, 'whoever@cinay.eu'), /^550 5\.1\.1/)
+})
+
+test('tags: user+tag is user, and so is a tag behind an alias', async () => {
+  for (const [to, who] of [
+    ['xouser+shop@xoyize.xyz', 'xouser@xoyize.xyz'],
+    ['vpn+work@cinay.eu', 'yack@cinay.eu'],
+  ] as const)
+    await at(of(who), await fromPeer(it.rehearsal, to))
+})
+
+test('postmaster and abuse have a reader in every domain', async () => {
+  for (const { name, accounts } of server.domains)
+    for (const part of ['postmaster', 'abuse'])
+      await at(of(accounts[0]!.address), await fromPeer(it.rehearsal, `${part}@${name}`))
+})
+
+test('an alias with several targets reaches all of them, and one that leaves is told in the plan', async () => {
+  const subject = await submit(it.rehearsal, server, of('xoyi@xoyize.xyz'), { to: 'team@ouestline.xyz' })
+  await at(of('ouest@ouestline.xyz'), subject)
+  await reachedPeer(it.rehearsal, subject)
+  const { events } = await provision(it.operator, ['--check'])
+  const notes = events.filter(({ event, id }) => event === 'note' && id === 'file:/etc/maddy/aliases').map(({ why }) => why)
+  assert.match(notes.join('\n'), /^team@ouestline\.xyz goes on to friend@peer\.example, .*\naway@cinay\.eu goes on to/)
+})
+
+test('an account sends as itself and as its aliases, and as nobody else', async () => {
+  const yack = of('yack@cinay.eu')
+  for (const from of ['yack@cinay.eu', 'vpn@cinay.eu'])
+    await at(yack, await submit(it.rehearsal, server, yack, { from, to: 'yack@cinay.eu' }))
+  for (const from of ['cwwk@rnmkcy.eu', 'yack@ouestline.xyz', 'yack@peer.example'])
+    await assert.rejects(submit(it.rehearsal, server, yack, { from, to: 'yack@cinay.eu' }), /553|501/)
+})
+
+test('same credentials: one password, a mailbox in every domain, and what was there stays', async () => {
+  const kept = await submit(it.rehearsal, server, of('yack@cinay.eu'), { to: 'yack@cinay.eu' })
+  await at(of('yack@cinay.eu'), kept)
+  const ids = await changed(mode('same_credentials'))
+  const names = ['xoyi', 'xouser', 'ouest', 'yack', 'yanfi', 'claudine', 'cwwk'].map((name) => `mail-account:${name}`)
+  assert.deepEqual(ids, ['file:/etc/maddy/maddy.conf', 'service:maddy.service', ...names])
+  const home = of('yack@cinay.eu')
+  const elsewhere = of('yack@cinay.eu', 'yack@ouestline.xyz')
+  assert.equal(await there(home, kept), true)
+  assert.deepEqual(await folders(elsewhere), ['Archive', 'Drafts', 'INBOX', 'Junk', 'Sent', 'Trash'])
+  const subject = await fromPeer(it.rehearsal, 'yack@ouestline.xyz')
+  await at(elsewhere, subject)
+  assert.equal(await there(home, subject), false)
+  for (const from of ['yack@rnmkcy.eu', 'vpn@cinay.eu'])
+    await at(home, await submit(it.rehearsal, server, elsewhere, { from, to: 'yack@cinay.eu' }))
+  await assert.rejects(submit(it.rehearsal, server, elsewhere, { from: 'ouest@ouestline.xyz', to: 'yack@cinay.eu' }), /553/)
+  for (const login of ['yack', 'yack@peer.example'])
+    await assert.rejects(there(of('yack@cinay.eu', login), subject), `${login} may not log in`)
+})
+
+test('same mailbox: one password and one mailbox for all of its addresses', async () => {
+  await changed(mode('same_mailbox'))
+  const yack = of('yack@cinay.eu', 'yack')
+  assert.deepEqual(await folders(yack), ['Archive', 'Drafts', 'INBOX', 'Junk', 'Sent', 'Trash'])
+  for (const to of ['yack@cinay.eu', 'yack@rnmkcy.eu', 'yack+tag@ouestline.xyz', 'vpn@cinay.eu']) {
+    const subject = await fromPeer(it.rehearsal, to)
+    for (const login of ['yack', 'yack@cinay.eu', 'yack@yanfi.net'])
+      assert.match(await at(of('yack@cinay.eu', login), subject), /INBOX|Junk/)
+  }
+  for (const from of ['yack@rnmkcy.eu', 'yack@xoyize.xyz'])
+    await at(yack, await submit(it.rehearsal, server, yack, { from, to: 'yack@cinay.eu' }))
+  await assert.rejects(submit(it.rehearsal, server, yack, { from: 'ouest@ouestline.xyz', to: 'yack@cinay.eu' }), /553/)
+  await assert.rejects(there(of('yack@cinay.eu', 'yack@peer.example'), newSubject('none')))
+  await at(of('xoyi@xoyize.xyz'), await fromPeer(it.rehearsal, 'whoever@xoyize.xyz'))
+  assert.match(await recipientAnswer(it.rehearsal, 'whoever@cinay.eu'), /^550 5\.1\.1/)
+})
+
+test('same mailbox: an alias that leaves for a namesake elsewhere goes there', async () => {
+  const yack = of('yack@cinay.eu', 'yack')
+  const subject = await submit(it.rehearsal, server, yack, { from: 'yack@cinay.eu', to: 'away@cinay.eu' })
+  await reachedPeer(it.rehearsal, subject)
+  assert.equal(await there(yack, subject), false)
+})
+
+test('every database of maddy stays its own', async () => {
+  const seen = await it.host.must(sh`find /var/lib/maddy -perm /007 -o ! -user maddy`)
+  assert.equal(seen, '')
+})
