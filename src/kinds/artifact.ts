@@ -39,15 +39,18 @@ export const artifact = defineKind<InstalledArtifact, State>({
 
   probe: (all) => sh`
 ${facts}
+architecture=$(dpkg --print-architecture)
 ${all.map(
   ({ name, path, tree = false }) => sh`
 stamp=$provision/artifact/${name}
+origin= sent= looked=
+[ ! -s "$stamp" ] || { IFS= read -r origin; IFS= read -r sent; IFS= read -r looked; } < "$stamp" || :
 if [ ! -e ${path} ]; then content=absent
-elif [ ! -s "$stamp" ]; then content=changed
-elif [ "$(artifact_look ${path})" = "$(sed -n 3p "$stamp")" ]; then content='as sent'
-elif [ "$(artifact_digest ${path} ${String(tree)})" = "$(sed -n 2p "$stamp")" ]; then content='as sent'
+elif [ -z "$looked" ]; then content=changed
+elif [ "$(artifact_look ${path})" = "$looked" ]; then content='as sent'
+elif [ "$(artifact_digest ${path} ${String(tree)})" = "$sent" ]; then content='as sent'
 else content=changed; fi
-printf '%s\t%s\t%s\t%s\n' ${name} "$(dpkg --print-architecture)" "$content" "$(sed -n 1p "$stamp" 2>/dev/null)"`,
+printf '%s\t%s\t%s\t%s\n' ${name} "$architecture" "$content" "$origin"`,
 )}`,
 
   parse: (output) =>

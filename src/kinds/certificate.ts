@@ -36,11 +36,17 @@ ${all.map(
 cert=${live}/fullchain.pem
 key=${live}/privkey.pem
 if command -v openssl >/dev/null && [ -s "$cert" ]; then
-  pair=differ
-  if [ "$(openssl x509 -in "$cert" -noout -pubkey)" = "$(openssl pkey -in "$key" -pubout 2>/dev/null)" ]; then pair=match; fi
-  printf 'certificate %s %s %s\n' ${name} "$pair" "$(stat -Lc %a:%U:%G ${live} "$key" | tr '\n' ' ')"
-  printf 'names %s %s\n' ${name} "$(openssl x509 -in "$cert" -noout -ext subjectAltName | sed -n 's/^ *//; s/DNS://g; s/, / /g; /Alternative/!p' | tr '\n' ' ')"
-  printf 'life %s %s\n' ${name} "$(openssl x509 -in "$cert" -noout -startdate -enddate -dateopt iso_8601 | tr '\n' ' ')"
+  said=$(openssl x509 -in "$cert" -noout -pubkey -ext subjectAltName -startdate -enddate -dateopt iso_8601)
+  own=$(openssl pkey -in "$key" -pubout 2>/dev/null || :)
+  pair=differ names= from= to=
+  case $said in *"\${own:-no key}"*) pair=match ;; esac
+  while IFS= read -r line; do
+    case $line in *DNS:*) names=$line ;; notBefore=*) from=$line ;; notAfter=*) to=$line ;; esac
+  done <<END
+$said
+END
+  printf 'certificate %s %s %s\n' ${name} "$pair" "$(stat -L --printf '%a:%U:%G ' ${live} "$key")"
+  printf 'names %s %s\nlife %s %s %s\n' ${name} "$names" ${name} "$from" "$to"
 else printf 'absent %s\n' ${name}; fi`,
 )}`,
 
@@ -53,7 +59,10 @@ else printf 'absent %s\n' ${name}; fi`,
         const [from, to] = [Date.parse(start!.trim()), Date.parse(end!.trim())]
         const state: State = {
           type: 'certificate',
-          names: names!.trim().split(' ').toSorted(),
+          names: names!
+            .split(/DNS:|[ ,]+/)
+            .filter(Boolean)
+            .toSorted(),
           pair: pair as 'match' | 'differ',
           mode: mode!.trim(),
           left: (to - Date.now()) / (to - from),

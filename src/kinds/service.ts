@@ -28,17 +28,12 @@ export const service = defineKind<Service, State>({
 
   probe: (all) => sh`
 ${digest}
-systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -- ${all.map(({ unit }) => unit)} | while IFS= read -r line; do
-  printf 'show %s\n' "$line"
-done
+systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -- ${all.map(({ unit }) => unit)}
 ${all.flatMap(reading).map(({ name, paths }) => look(name, paths))}`,
 
   // systemctl prints one block a unit, in the order asked for: an alias has another Id.
   parse: (output, all) => {
-    const blocks = `\n${output}`
-      .replaceAll(/^show ?/gm, '')
-      .split(/\n\n+/)
-      .map(properties)
+    const blocks = output.split(/\n\n+/).map(properties)
     const found = blocks.filter((block) => block.has('LoadState'))
     if (found.length !== all.length) return new Map()
     const stale = (name: string) => output.includes(`\nstale ${name}\n`)

@@ -33,9 +33,9 @@ for v in '' 6; do
     [ "$(printf '%s\n' "$kernel" | grep -c "^-A ufw$v-user-input ")" = "$wanted" ]; then printf 'kernel%s yes\n' "$v"; fi
   printf '%s\n' "$kernel" | sed -n '/^-A INPUT -i lo /d; s/^-A INPUT \(.*-j ACCEPT\)$/other rule “\1”/p'
 done
-for unit in nftables.service firewalld.service; do
-  if systemctl -q is-active "$unit"; then printf 'other %s\n' "$unit"; fi
-done
+set -- $(systemctl is-active nftables.service firewalld.service)
+[ "$1" != active ] || printf 'other nftables.service\n'
+[ "$2" != active ] || printf 'other firewalld.service\n'
 printf 'end\n'`,
   parse: (output) => {
     const get = (name: string) => new RegExp(`^${name} "?([^"\n]*)"?$`, 'm').exec(output)?.[1] ?? ''

@@ -18,8 +18,8 @@ const absent: Readonly<Record<string, (key: string) => string>> = {
   // What must be on is absent; what must be off is on.
   service: (unit) =>
     unit === 'ssh.socket'
-      ? `show Id=${unit}\nshow LoadState=loaded\nshow ActiveState=active\nshow UnitFileState=enabled\nshow NeedDaemonReload=no\n`
-      : `show Id=${unit}\nshow LoadState=not-found\nshow ActiveState=inactive\nshow UnitFileState=\nshow NeedDaemonReload=no\nstale ${unit}\n`,
+      ? `Id=${unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n`
+      : `Id=${unit}\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\nstale ${unit}\n`,
   user: (name) => `absent ${name}\n`,
   'authorized-keys': () => 'end\n',
   'ufw-rules': () => 'enabled yes\n',

@@ -11,7 +11,7 @@ function correction({ kind, desired }: Resource, printed: string): string {
 }
 
 const shown = (active: string, reload = 'no') =>
-  `show Id=a.service\nshow LoadState=loaded\nshow ActiveState=${active}\nshow UnitFileState=enabled\nshow NeedDaemonReload=${reload}\n`
+  `Id=a.service\nLoadState=loaded\nActiveState=${active}\nUnitFileState=enabled\nNeedDaemonReload=${reload}\n`
 const daemon = service({ unit: 'a.service', reads: ['/bin/a'], rereads: ['/etc/a'] })
 
 for (const [title, printed, verb] of [

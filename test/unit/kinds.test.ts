@@ -429,7 +429,7 @@ function words({ field, from, to }: Change): string {
 }
 
 function unit(load: string, active: string, enabled: string, reload = 'no'): string {
-  return `show Id=a.service\nshow LoadState=${load}\nshow ActiveState=${active}\nshow UnitFileState=${enabled}\nshow NeedDaemonReload=${reload}\n`
+  return `Id=a.service\nLoadState=${load}\nActiveState=${active}\nUnitFileState=${enabled}\nNeedDaemonReload=${reload}\n`
 }
 
 function cert(): Resource {
@@ -439,7 +439,11 @@ function cert(): Resource {
 function life(daysLeft: number, pair = 'match', names = 'mx.b.c', mode = '750:root:maddy 640:root:maddy'): string {
   const at = (days: number) =>
     new Date(Date.now() + days * 86_400_000 + 60_000).toISOString().replace(/\.\d+/, '').replace('T', ' ')
-  return `certificate mx ${pair} ${mode} \nnames mx ${names} \nlife mx notBefore=${at(daysLeft - 90)} notAfter=${at(daysLeft)} \n`
+  const dns = names
+    .split(' ')
+    .map((name) => `DNS:${name}`)
+    .join(', ')
+  return `certificate mx ${pair} ${mode} \nnames mx     ${dns}\nlife mx notBefore=${at(daysLeft - 90)} notAfter=${at(daysLeft)} \n`
 }
 
 function served(): Resource {
