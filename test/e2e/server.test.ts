@@ -1,5 +1,6 @@
 import { after, before } from 'node:test'
 import { type Installed, install } from './install.ts'
+import { baseTests } from './server/base.ts'
 import { driftTests } from './server/drift.ts'
 
 let installed: Installed
@@ -11,4 +12,5 @@ before(async () => {
 
 after(() => installed?.stop())
 
+baseTests(it)
 driftTests(it)
