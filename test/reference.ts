@@ -28,10 +28,11 @@ const origin = (name: string): ArtifactOrigin => ({
   },
 })
 
-function known(value: unknown): unknown {
-  if (value instanceof Secret) return new Secret(value.name, () => `value of ${value.name}`)
-  if (Array.isArray(value)) return value.map(known)
+/** The same with every secret known. */
+export function known(value: unknown, secret: (name: string) => string = (name) => `value of ${name}`): unknown {
+  if (value instanceof Secret) return new Secret(value.name, () => secret(value.name))
+  if (Array.isArray(value)) return value.map((one) => known(one, secret))
   if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, known(one)]))
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, known(one, secret)]))
   return value
 }

@@ -40,7 +40,9 @@ done`,
     ),
   diff: ({ password, stampKey }, { row, stamp }) =>
     stamp === `${stampOf(password, stampKey)} ${row}` ? [] : [{ field: 'password', from: 'other', to: 'as declared' }],
+  // chpasswd(8) takes a line for each user: a second line of a password would be somebody's password.
   apply: ({ user, password, stampKey }) => sh`
+if [ "$(printf %s ${password} | wc -l)" -ne 0 ]; then printf 'it has more than one line\n' >&2; exit 1; fi
 printf '%s:%s\n' ${user} ${password} | chpasswd
 ${keepStamp(`password-${user}`, stampOf(password, stampKey), sh`getent shadow ${user} | cut -d: -f1,2 | sha256sum | cut -c1-64`)}`,
 })

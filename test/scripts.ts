@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { corrections } from '../src/converge.ts'
+import { arm } from '../src/guard.ts'
+import { hostProbe } from '../src/host.ts'
+import { compile } from '../src/probe.ts'
+import type { Sh } from '../src/sh.ts'
+import type { Step } from '../src/step.ts'
+
+/** All that a step ever sends to a host: its probe, its corrections where nothing is there yet, the arming of its undo. */
+export function scriptsOf(step: Step): readonly Sh[] {
+  const fragments = step.resources.map(({ kind, desired }) => kind.probe([desired]))
+  const drift = step.resources.map((resource) => {
+    const { id, kind, desired } = resource
+    const current = kind
+      .parse(absent[kind.name]?.(kind.key(desired)) ?? assert.fail(`no absent state for ${kind.name}`), [desired])
+      .get(kind.key(desired))
+    assert.notEqual(current, undefined, `${id}: its absent state is unknown`)
+    const changes = kind.diff(desired, current)
+    assert.notDeepEqual(changes, [], `${id}: no change where nothing is there`)
+    return { resource, current, changes }
+  })
+  return [
+    compile([hostProbe, ...fragments], 'nonce'),
+    corrections(drift, 'nonce'),
+    ...(step.guard === undefined ? [] : [arm(step.guard)]),
+  ]
+}
+
+/** The files of a step that are scripts themselves. */
+export function scriptFiles({ resources }: Step): readonly { readonly path: string; readonly content: string }[] {
+  return resources
+    .map(({ desired }) => desired as { path?: string; content?: unknown })
+    .filter(
+      (file): file is { path: string; content: string } =>
+        typeof file.content === 'string' && file.content.startsWith('#!/bin/sh'),
+    )
+}
+
+/** The state in which nothing is there yet, as each kind's own probe would print it; else an empty answer. */
+const absent: Readonly<Record<string, (key: string) => string>> = {
+  file: (path) => `absent ${path}\n`,
+  directory: (path) => `absent ${path}\n`,
+  packages: () => 'end\n',
+  // What must be on is absent; what must be off is on.
+  service: (unit) =>
+    unit === 'ssh.socket'
+      ? `Id=${unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n`
+      : `Id=${unit}\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\nstale ${unit}\n`,
+  user: (name) => `absent ${name}\n`,
+  'authorized-keys': () => 'end\n',
+  'ufw-rules': () => 'enabled yes\n',
+  'ufw-defaults': () => 'end\n',
+  upgrade: (name) => `pending ${name}\n`,
+  artifact: (name) => `${name}\tamd64\tabsent\t\n`,
+  certificate: (name) => `absent ${name}\n`,
+  password: (name) => `row ${name} x\nstamp ${name} \n`,
+  'mail-account': () => 'end\n',
+  'basic-auth': (path) => `absent ${path}\nstamp ${path} \n`,
+  listening: () => 'tcp LISTEN 0 1 *:3306 *:* users:(("x",pid=1,fd=3))\nrange 32768 60999\n',
+  hostname: () => 'running a\nfile a\n',
+  'time-zone': () => 'link a\nfile a\n',
+  locales: () => 'default \n',
+  'sshd-settings': () => 'port 22\nend\n',
+  'served-certificate': () => 'mail 25 none\n',
+}
