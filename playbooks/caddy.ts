@@ -1,5 +1,6 @@
 import { caddyfile } from '../files/etc/caddy/Caddyfile.ts'
-import type { Server } from '../src/inventory.ts'
+import { apple, outlook, thunderbird } from '../files/var/caddy/mail/settings.ts'
+import { type Domain, mtaStsPolicy, type Server } from '../src/inventory.ts'
 import type { Resource } from '../src/kind.ts'
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { basicAuth } from '../src/kinds/basic-auth.ts'
@@ -12,13 +13,13 @@ import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Caddy = Pick<Server, 'acme' | 'admin' | 'sites'> & {
+type Caddy = Pick<Server, 'acme' | 'admin' | 'sites' | 'domains' | 'mail'> & {
   readonly origin: ArtifactOrigin
   readonly stampKey: Secret
 }
 
 /** The web server: one site a domain, each with a certificate that Caddy gets and renews itself. */
-export const caddy = ({ acme, admin, sites, origin, stampKey }: Caddy): Playbook =>
+export const caddy = ({ acme, admin, sites, domains, mail, origin, stampKey }: Caddy): Playbook =>
   playbook('caddy', [
     step('Install Caddy', [
       artifact({ name: 'caddy', ...origin, path: '/usr/local/bin/caddy' }),
@@ -30,6 +31,12 @@ export const caddy = ({ acme, admin, sites, origin, stampKey }: Caddy): Playbook
       directory({ path: '/var/caddy' }),
       directory({ path: '/var/caddy/www' }),
       ...folders(sites, admin.user),
+    ]),
+
+    // Thunderbird, Outlook and Apple's clients set themselves up; other mail servers learn that ours speaks TLS.
+    step('Write what mail clients and other mail servers ask for', [
+      directory({ path: '/var/caddy/mail' }),
+      ...domains.flatMap((domain) => answers(domain, mail.hostname)),
     ]),
 
     step('Configure Caddy', [
@@ -51,6 +58,7 @@ export const caddy = ({ acme, admin, sites, origin, stampKey }: Caddy): Playbook
             root,
             basicAuth: basic_auth === undefined ? undefined : authFile(domain),
           })),
+          mail: domains.map((domain) => ({ domain: domain.name, folder: folderOf(domain), policy: servesPolicy(domain) })),
         }),
         // As caddy: what it makes on the way has to be the daemon's.
         check: sh`runuser -u caddy -- env HOME=/var/lib/caddy XDG_DATA_HOME=/var/lib/caddy XDG_CONFIG_HOME=/var/lib/caddy/config /usr/local/bin/caddy validate --adapter caddyfile --config "$tmp"`,
@@ -69,6 +77,20 @@ export const caddy = ({ acme, admin, sites, origin, stampKey }: Caddy): Playbook
 
 const caFile = '/etc/caddy/acme-ca.pem'
 const authFile = (domain: string) => `/etc/caddy/auth/${domain}` as const
+
+const folderOf = ({ name }: Pick<Domain, 'name'>) => `/var/caddy/mail/${name}` as const
+const servesPolicy = ({ mta_sts }: Pick<Domain, 'mta_sts'>) => mta_sts.served === 'here'
+
+const answers = (domain: Domain, mx: string): readonly Resource[] => {
+  const settings = { domain: domain.name, mx }
+  return [
+    directory({ path: folderOf(domain) }),
+    file({ path: `${folderOf(domain)}/thunderbird.xml`, content: thunderbird(settings) }),
+    file({ path: `${folderOf(domain)}/outlook.xml`, content: outlook(settings) }),
+    file({ path: `${folderOf(domain)}/apple.mobileconfig`, content: apple(settings) }),
+    ...(servesPolicy(domain) ? [file({ path: `${folderOf(domain)}/mta-sts.txt`, content: mtaStsPolicy(domain, mx) })] : []),
+  ]
+}
 
 /** One folder may stand under several names, and is made with those above it; who may write it is the site's owner. */
 const folders = (sites: Server['sites'], admin: string): readonly Resource[] => {

@@ -1,3 +1,11 @@
-export { type AliasLine, accountAddresses, aliasLines, type Login, leavingAliases, logins } from './inventory/derived.ts'
+export {
+  type AliasLine,
+  accountAddresses,
+  aliasLines,
+  type Login,
+  leavingAliases,
+  logins,
+  mtaStsPolicy,
+} from './inventory/derived.ts'
 export { bind, type Inventory, inventoryFolder, listInventories, loadInventory } from './inventory/load.ts'
 export { type Domain, Server, type Site } from './inventory/server.ts'

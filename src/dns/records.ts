@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { bits } from '../addresses.ts'
+import { mtaStsPolicy } from '../inventory/derived.ts'
 import type { Domain, Server } from '../inventory.ts'
 
 /** One record. The name is absolute, without its final dot; `data` is as in a zone file, but a TXT is its text as it is. */
@@ -37,11 +38,6 @@ export function reverseRecords({ address, address6, mail, dns }: Published): rea
       ? []
       : [ptr(`${[...bits(address6).toString(16).padStart(32, '0')].toReversed().join('.')}.ip6.arpa`)]),
   ]
-}
-
-/** The MTA-STS policy of a domain: what `https://mta-sts.DOMAIN/.well-known/mta-sts.txt` says, with CRLF as RFC 8461 wants it. */
-export function mtaStsPolicy({ mta_sts: { mode, max_age } }: Pick<Domain, 'mta_sts'>, mx: string): string {
-  return ['version: STSv1', `mode: ${mode}`, `mx: ${mx}`, `max_age: ${max_age}`, ''].join('\r\n')
 }
 
 /** Names that change soon, or that a mistake in should leave soon. */

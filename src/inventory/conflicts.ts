@@ -85,7 +85,12 @@ function* inNames({ domains, mail }: Shape): Iterable<Conflict> {
 
 function* inWeb({ domains, sites, mail }: Shape): Iterable<Conflict> {
   const seen = new Set<string>()
-  for (const [i, { domain, aliases }] of sites.entries())
+  const owners = new Map<string, string>()
+  for (const [i, { domain, aliases, root, owner }] of sites.entries()) {
+    const other = owners.get(root)
+    if (other !== undefined && other !== owner)
+      yield { path: ['sites', i, 'owner'], message: `${root} is a folder of ${other} already` }
+    owners.set(root, owner)
     for (const [name, path] of [
       [domain, ['sites', i, 'domain']] as const,
       ...aliases.map((alias, j) => [alias, ['sites', i, 'aliases', j]] as const),
@@ -98,6 +103,7 @@ function* inWeb({ domains, sites, mail }: Shape): Iterable<Conflict> {
         yield { path, message: `${name} is made from its domain: it is no site of its own` }
       seen.add(name)
     }
+  }
   for (const [i, { web, mta_sts }] of domains.entries())
     if (web === 'here' && mta_sts.served === 'elsewhere')
       yield { path: ['domains', i, 'mta_sts', 'served'], message: 'its web is here: who else would serve the policy' }

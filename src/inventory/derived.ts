@@ -75,3 +75,8 @@ export function leavingAliases(domains: readonly Pick<Domain, 'name' | 'aliases'
       .filter(({ to }) => to.length > 0),
   )
 }
+
+/** The MTA-STS policy of a domain: what `https://mta-sts.DOMAIN/.well-known/mta-sts.txt` says, with CRLF as RFC 8461 wants it. */
+export function mtaStsPolicy({ mta_sts: { mode, max_age } }: Pick<Domain, 'mta_sts'>, mx: string): string {
+  return ['version: STSv1', `mode: ${mode}`, `mx: ${mx}`, `max_age: ${max_age}`, ''].join('\r\n')
+}

@@ -1,11 +1,10 @@
-import { request } from 'node:https'
 import { ProvisionError } from '../errors.ts'
-import type { Server } from '../inventory.ts'
+import { type Domain, mtaStsPolicy, type Server } from '../inventory.ts'
 import { sh } from '../sh.ts'
-import { until } from './local.ts'
-import { arrived, fromPeer, type Mailbox, reachedPeer, recipientAnswer, submit, trusting } from './mail.ts'
+import { arrived, fromPeer, type Mailbox, reachedPeer, recipientAnswer, submit } from './mail.ts'
 import type { Rehearsal } from './open.ts'
 import { peerDomain } from './service.ts'
+import { answered, type Question, quicVersions } from './web.ts'
 
 /** One thing that a finished server does, tried with a real client. Throws when it does not. */
 export interface Proof {
@@ -33,7 +32,23 @@ export function proofs(rehearsal: Rehearsal, server: Server, password: (name: st
           { title: `a mail reaches ${peerDomain}`, try: () => toPeer(rehearsal, server, mailbox) },
           { title: 'mail for strangers is refused on 25', try: () => noRelay(rehearsal) },
         ]),
-    ...(site === undefined ? [] : [{ title: `https://${site.domain} answers`, try: () => fetchSite(rehearsal, site, password) }]),
+    ...(site === undefined
+      ? []
+      : [
+          { title: `https://${site.domain} answers`, try: () => fetchSite(rehearsal, site, password) },
+          { title: `http://${site.domain} leads there`, try: () => redirects(rehearsal, site.domain) },
+          { title: 'HTTP/3 is spoken on 443/udp', try: () => speaksHttp3(rehearsal) },
+        ]),
+    ...server.domains
+      .filter(({ mta_sts }) => mta_sts.served === 'here')
+      .map((one) => ({
+        title: `the MTA-STS policy of ${one.name} is served, without a redirect`,
+        try: () => policyServed(rehearsal, one, server.mail.hostname),
+      })),
+    ...server.domains.map((one) => ({
+      title: `mail clients set themselves up for ${one.name}`,
+      try: () => clientsSetUp(rehearsal, one, server.mail.hostname),
+    })),
   ]
 }
 
@@ -61,45 +76,42 @@ async function fetchSite(
   await rehearsal.host.must(
     sh`runuser -u "$(stat -c %U ${root})" -- sh -c 'printf "%s\n" "$1" > "$2"' sh ${`the page of ${domain}`} ${`${root}/rehearsal.html`}`,
   )
-  return until({ where: `https://${domain}/rehearsal.html`, what: 'its page', limit: 60_000 }, async () => {
-    const { status, body } = await get(
-      rehearsal,
-      domain,
-      auth === undefined ? undefined : `${auth.user}:${password(auth.password.name)}`,
-    )
-    if (status === 200 && body.includes(domain)) return `200${auth === undefined ? '' : ', with its password'}`
-    return undefined
-  })
+  const login = auth === undefined ? undefined : `${auth.user}:${password(auth.password.name)}`
+  const { body } = await answered(rehearsal, { url: `${domain}/rehearsal.html`, auth: login })
+  if (!body.includes(domain)) throw new ProvisionError(domain, `shows another page: ${body}`)
+  return `200${auth === undefined ? '' : ', with its password'}`
 }
 
-function get(
-  rehearsal: Rehearsal,
-  domain: string,
-  auth: string | undefined,
-): Promise<{ readonly status: number; readonly body: string }> {
-  return new Promise((resolve) => {
-    const call = request(
-      {
-        host: rehearsal.host.address,
-        port: 443,
-        path: '/rehearsal.html',
-        headers: { host: domain },
-        ...trusting(rehearsal, domain),
-        ...(auth === undefined ? {} : { auth }),
-        timeout: 5000,
-      },
-      (response) => {
-        let body = ''
-        response.setEncoding('utf8')
-        response.on('data', (text: string) => {
-          body += text
-        })
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
-      },
-    )
-    call.on('timeout', () => call.destroy())
-    // Not yet: Caddy is still getting the certificate.
-    call.on('error', (error) => resolve({ status: 0, body: error.message }))
-    call.end()
-  })
+async function redirects(rehearsal: Rehearsal, domain: string): Promise<string> {
+  const { headers } = await answered(rehearsal, { url: `${domain}/a?b`, scheme: 'http' }, 308)
+  if (headers.location !== `https://${domain}/a?b`) throw new ProvisionError(domain, `redirects to ${headers.location}`)
+  return `308 to ${headers.location}`
+}
+
+async function speaksHttp3(rehearsal: Rehearsal): Promise<string> {
+  const versions = await quicVersions(rehearsal)
+  if (!versions.includes(1)) throw new ProvisionError('443/udp', `speaks no QUIC 1, but ${versions.join(' ') || 'nothing'}`)
+  return 'QUIC 1'
+}
+
+async function policyServed(rehearsal: Rehearsal, domain: Domain, mx: string): Promise<string> {
+  const { body, headers } = await answered(rehearsal, { url: `mta-sts.${domain.name}/.well-known/mta-sts.txt` })
+  if (body !== mtaStsPolicy(domain, mx) || !/^text\/plain/.test(String(headers['content-type'])))
+    throw new ProvisionError(`mta-sts.${domain.name}`, `serves another policy (${headers['content-type']}): ${body}`)
+  return domain.mta_sts.mode
+}
+
+/** As the clients ask: Thunderbird gets, Outlook posts, Apple’s browser gets a profile. Each is told our names and ports. */
+async function clientsSetUp(rehearsal: Rehearsal, { name }: Domain, mx: string): Promise<string> {
+  const questions: readonly Question[] = [
+    { url: `autoconfig.${name}/mail/config-v1.1.xml?emailaddress=somebody@${name}` },
+    { url: `autodiscover.${name}/Autodiscover/Autodiscover.xml`, method: 'POST', body: '<Autodiscover/>' },
+    { url: `autoconfig.${name}/apple.mobileconfig` },
+  ]
+  for (const question of questions) {
+    const { body } = await answered(rehearsal, question)
+    const lacking = [mx, '993', '465'].filter((word) => !body.includes(word))
+    if (lacking.length > 0) throw new ProvisionError(question.url, `does not tell ${lacking.join(' ')}: ${body}`)
+  }
+  return 'Thunderbird, Outlook, Apple'
 }

@@ -4,10 +4,10 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type DnsRecord, desiredRecords, mtaStsPolicy, reverseRecords } from '../../src/dns/records.ts'
+import { type DnsRecord, desiredRecords, reverseRecords } from '../../src/dns/records.ts'
 import { recordText, zoneText } from '../../src/dns/zone.ts'
 import { readYaml, validate } from '../../src/inventory/yaml.ts'
-import type { Server } from '../../src/inventory.ts'
+import { mtaStsPolicy, type Server } from '../../src/inventory.ts'
 
 const file = 'inventory/xoyize.xyz.yml'
 const server = validate(file, readYaml(file, readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')))

@@ -122,6 +122,15 @@ const faults: Record<string, [text: string, said: RegExp]> = {
     small({ firewall: { allow: [{ port: 1 }, { port: 1 }] } }),
     /1\/tcp is declared twice[^✖]*firewall\.allow\[1\]/,
   ],
+  'one folder of two owners': [
+    small({
+      sites: [
+        { domain: 'example.org', root: '/srv/a' },
+        { domain: 'b.example.org', root: '/srv/a', owner: 'caddy' },
+      ],
+    }),
+    /\/srv\/a is a folder of admin already[^✖]*sites\[1\]\.owner/,
+  ],
   'the same domain twice': [
     small({ domains: [{ name: 'example.org' }, { name: 'example.org' }] }),
     /example\.org is declared twice/,

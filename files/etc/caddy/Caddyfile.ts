@@ -6,6 +6,8 @@ export interface Caddyfile {
   readonly caBundle?: string | undefined
   readonly email?: string | undefined
   readonly sites: readonly CaddySite[]
+  /** Where each mail domain's settings are, and whether its MTA-STS policy is served here. */
+  readonly mail: readonly { readonly domain: string; readonly folder: string; readonly policy: boolean }[]
 }
 
 /** One site: its names, its folder, and who may see it. */
@@ -17,12 +19,12 @@ export interface CaddySite {
 }
 
 /** All sites in one file, so that one which leaves the inventory leaves the host. Admin is on a socket of caddy's own, because at localhost:2019 anybody local rewrites the configuration. */
-export const caddyfile = ({ directory, caBundle, email, sites }: Caddyfile): string => `# Written by provision.
+export const caddyfile = ({ directory, caBundle, email, sites, mail }: Caddyfile): string => `# Written by provision.
 {
 	admin unix//run/caddy/admin.sock
 	acme_ca ${directory}
 ${caBundle === undefined ? '' : `	acme_ca_root ${caBundle}\n`}${email === undefined ? '' : `	email ${email}\n`}}
-${sites.map(siteOf).join('')}`
+${sites.map(siteOf).join('')}${mail.length === 0 ? '' : settings}${mail.map(mailOf).join('')}`
 
 /** No dot file but .well-known is served. */
 const siteOf = ({ names, root, basicAuth }: CaddySite): string => `
@@ -38,3 +40,46 @@ ${basicAuth === undefined ? '' : `	basic_auth {\n		import ${basicAuth}\n	}\n`}	@
 	file_server
 }
 `
+
+/** Each file at its one address, without a redirect; nothing else. Outlook posts its question: the answer is the same to everybody. */
+const settings = `
+(policy) {
+	root * {args[0]}
+	log
+	handle /.well-known/mta-sts.txt {
+		rewrite * /mta-sts.txt
+		file_server
+	}
+	handle {
+		respond 404
+	}
+}
+
+(settings) {
+	root * {args[0]}
+	log
+	@thunderbird path /mail/config-v1.1.xml /.well-known/autoconfig/mail/config-v1.1.xml
+	handle @thunderbird {
+		rewrite * /thunderbird.xml
+		file_server
+	}
+	handle /autodiscover/autodiscover.xml {
+		method GET
+		rewrite * /outlook.xml
+		file_server
+	}
+	handle /apple.mobileconfig {
+		header Content-Type application/x-apple-aspen-config
+		file_server
+	}
+	handle {
+		respond 404
+	}
+}
+`
+
+const mailOf = ({ domain, folder, policy }: Caddyfile['mail'][number]): string => `
+autoconfig.${domain}, autodiscover.${domain} {
+	import settings ${folder}
+}
+${policy ? `\nmta-sts.${domain} {\n	import policy ${folder}\n}\n` : ''}`
