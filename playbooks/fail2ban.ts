@@ -1,6 +1,7 @@
 import { fail2banDatabase } from '../files/etc/fail2ban/fail2ban.d/provision.local.ts'
 import { jails } from '../files/etc/fail2ban/jail.d/provision.local.ts'
 import type { Server } from '../src/inventory.ts'
+import { ban } from '../src/kinds/ban.ts'
 import { file } from '../src/kinds/file.ts'
 import { packages } from '../src/kinds/packages.ts'
 import { service } from '../src/kinds/service.ts'
@@ -13,7 +14,7 @@ type Fail2ban = Pick<Server, 'ssh' | 'fail2ban'>
 export const fail2ban = ({ ssh, fail2ban: { ignore, auth_ban, dictionary_ban } }: Fail2ban): Playbook =>
   playbook('fail2ban', [
     // Debian 12 has no auth.log: the journal is read, which needs python3-systemd.
-    step('Install fail2ban', [packages({ name: 'fail2ban', installed: ['fail2ban', 'python3-systemd', 'iptables'] })]),
+    step('Install fail2ban', [packages({ name: 'fail2ban', installed: ['fail2ban', 'python3-systemd', 'iptables', 'sqlite3'] })]),
 
     step('Configure the jails', [
       file({ path: '/etc/fail2ban/filter.d/maddy-auth.conf', content: text('etc/fail2ban/filter.d/maddy-auth.conf') }),
@@ -21,6 +22,11 @@ export const fail2ban = ({ ssh, fail2ban: { ignore, auth_ban, dictionary_ban } }
         path: '/etc/fail2ban/filter.d/maddy-dictionary-attack.conf',
         content: text('etc/fail2ban/filter.d/maddy-dictionary-attack.conf'),
       }),
+      file({
+        path: '/etc/fail2ban/filter.d/caddy-basic-auth.conf',
+        content: text('etc/fail2ban/filter.d/caddy-basic-auth.conf'),
+      }),
+      file({ path: '/etc/fail2ban/filter.d/sshd.local', content: text('etc/fail2ban/filter.d/sshd.local') }),
       // recidive counts over 30 days; what is forgotten sooner is never counted.
       file({ path: '/etc/fail2ban/fail2ban.d/provision.local', content: fail2banDatabase({ keepDays: 90 }) }),
       file({
@@ -30,4 +36,7 @@ export const fail2ban = ({ ssh, fail2ban: { ignore, auth_ban, dictionary_ban } }
     ]),
 
     step('Run fail2ban', [service({ unit: 'fail2ban.service', reads: ['/etc/fail2ban'] })]),
+
+    // Who mistyped a mail password at home could not read mail there after the run that they came to make.
+    step('Let in whoever runs this', [ban({ of: 'operator' })]),
   ])

@@ -50,6 +50,7 @@ const absent: Readonly<Record<string, (key: string) => string>> = {
   'authorized-keys': () => 'end\n',
   'ufw-rules': () => 'enabled yes\n',
   'ufw-defaults': () => 'end\n',
+  ban: () => 'address 192.0.2.1\njail sshd\n',
   upgrade: (name) => `pending ${name}\n`,
   artifact: (name) => `${name}\tamd64\tabsent\t\n`,
   certificate: (name) => `absent ${name}\n`,

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { Change, Resource } from '../../src/kind.ts'
 import { artifact } from '../../src/kinds/artifact.ts'
 import { authorizedKeys } from '../../src/kinds/authorized-keys.ts'
+import { ban } from '../../src/kinds/ban.ts'
 import { certificate } from '../../src/kinds/certificate.ts'
 import { directory } from '../../src/kinds/directory.ts'
 import { file } from '../../src/kinds/file.ts'
@@ -305,6 +306,15 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     'tcp LISTEN 0 1 *:3306 *:* users:(("mariadbd",pid=1,fd=3))\nudp UNCONN 0 0 [::]:5355 [::]:* users:(("systemd-resolve",pid=1,fd=3))\nrange 32768\t60999\n',
     ['3306/tcp listened on by mariadbd → nothing', '5355/udp listened on by systemd-resolve → nothing'],
   ],
+
+  ['ban: nobody is', ban({ of: 'operator' }), 'address 192.0.2.1\n', []],
+  [
+    'ban: whoever runs this is, in two jails',
+    ban({ of: 'operator' }),
+    'address 192.0.2.1\njail sshd\njail recidive\n',
+    ['sshd 192.0.2.1 banned → let in', 'recidive 192.0.2.1 banned → let in'],
+  ],
+  ['ban: no answer is unknown', ban({ of: 'operator' }), '', 'unknown'],
 
   ['upgrade: once', upgrade({ name: 'first' }), 'pending first\n', ['packages as delivered → up to date']],
   ['upgrade: done', upgrade({ name: 'first' }), 'done first\n', []],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { sh } from '../../../src/sh.ts'
-import type { Installed } from '../install.ts'
+import { asInstalled, type Installed } from '../install.ts'
 import { on, type Server } from './on.ts'
 
 /** What the host says, without its last line feed. */
@@ -134,5 +134,6 @@ cloud-init modules --mode=final`)
     )
     assert.equal(after, before)
     assert.match(await says(it, sh`cat /var/lib/cloud/data/instance-id`), /another/)
+    await it.host.restore(asInstalled)
   })
 }

@@ -21,6 +21,7 @@ banaction_allports = iptables-allports
 [sshd]
 enabled = true
 port = ${sshPort}
+mode = keys
 maxretry = 5
 findtime = 10m
 bantime = 1h
@@ -34,6 +35,15 @@ bantime = ${authBan}
 enabled = true
 port = ${mailPorts}
 bantime = ${dictionaryBan}
+
+# 443/udp is HTTP/3.
+[caddy-basic-auth]
+enabled = true
+port = 80,443
+protocol = tcp,udp
+maxretry = 5
+findtime = 10m
+bantime = 1h
 
 # Reads fail2ban's own log, which never reaches the journal. It looks back longer than the bans that it counts.
 [recidive]
