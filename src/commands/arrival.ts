@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ProvisionError } from '../errors.ts'
 import { type Reach, reachOf } from '../inventory/reach.ts'
 import type { Connection } from '../ssh/options.ts'
@@ -79,6 +80,8 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
     begin: async (dir, to) => {
       start(dir, to)
       await loaded()
+      // A host that is near has answered by then, and its part of the dialogue goes on while more is loaded here.
+      await sleep(2)
     },
     arrive: (dir, to) => {
       prepared.resolve()

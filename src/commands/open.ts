@@ -13,6 +13,7 @@ import { select } from '../plan.ts'
 import { secretsIn } from '../secret.ts'
 import type { Connection } from '../ssh/options.ts'
 import type { Playbook, Step } from '../step.ts'
+import { turn } from '../turn.ts'
 import { type Arrival, arrival } from './arrival.ts'
 import type { Io } from './io.ts'
 import { logins } from './session.ts'
@@ -72,6 +73,7 @@ export async function open(options: OpenOptions, io: Io): Promise<Opened> {
     const server = await withKeys(inventory, arriving)
     const { artifacts, playbooks, said } = await prepare(inventory, server, options, io)
     const { store, dir, name } = inventory
+    await turn()
     if (secretsIn(select(playbooks, options.only)).length > 0) await store.open()
     return {
       host: name,
@@ -106,10 +108,14 @@ async function withKeys({ server }: Inventory, { keys }: Arrival): Promise<Serve
 async function prepare(inventory: Inventory, server: Server, { prune = false }: OpenOptions, io: Io) {
   const said: { now: (line: string) => void } = { now: (line) => io.report.say(line) }
   const log = (line: string) => said.now(line)
+  await turn()
   const { artifactSource, openLock } = await import('../artifacts.ts')
   const lock = await openLock(inventory.dir, { embedded: inventory.embedded, log })
   const artifacts = artifactSource(server.artifacts, { lock, log })
-  const playbooks = (await playbooksOf(inventory))(server, { prune, origins: originsOf(server, artifacts) })
+  await turn()
+  const ours = await playbooksOf(inventory)
+  await turn()
+  const playbooks = ours(server, { prune, origins: originsOf(server, artifacts) })
   return { artifacts, playbooks, said }
 }
 

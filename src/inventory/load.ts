@@ -7,6 +7,7 @@ import { ProvisionError, UnknownHost } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import { openStore, type Store } from '../secrets.ts'
 import { root } from '../text.ts'
+import { turn } from '../turn.ts'
 import { type InventoryText, readYaml } from './read.ts'
 import type { Server } from './server.ts'
 
@@ -49,7 +50,10 @@ export async function loadInventory(
   if (one === undefined || found.length > 1) throw notOne(dir, name, all, found)
   const text = one.read ?? readYaml(one.file, one.text)
   await whenFound(dir, text.document.toJS())
+  await import('zod')
+  await turn()
   const { validate } = await import('./yaml.ts')
+  await turn()
   const server = await withCa(dir, one.file, validate(one.file, text))
   const store = openStore(dir, basename(one.file, '.yml'), { embedded })
   return {
