@@ -6,6 +6,7 @@ import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
 import { mailAccount } from '../src/kinds/mail-account.ts'
+import { nftTable } from '../src/kinds/nft-table.ts'
 import { packages } from '../src/kinds/packages.ts'
 import { servedCertificate } from '../src/kinds/served-certificate.ts'
 import { service } from '../src/kinds/service.ts'
@@ -16,11 +17,16 @@ import { text } from '../src/text.ts'
 
 type Maddy = Pick<Server, 'mail' | 'domains'> & { readonly origin: ArtifactOrigin; readonly stampKey: Secret }
 
+const guard = 'provision-outgoing.service'
+
 /** The mail server: all domains, their accounts and aliases. */
 export const maddy = ({ mail, domains, origin, stampKey }: Maddy): Playbook => {
+  const outgoing = text('etc/nftables.d/provision.nft')
   const certificate = `${acmePlaces.live}/${mail.hostname}/live` as const
   return playbook('maddy', [
-    step('Install what the accounts are read and proved with', [packages({ name: 'maddy', installed: ['sqlite3', 'curl'] })]),
+    step('Install what maddy is looked at and guarded with', [
+      packages({ name: 'maddy', installed: ['sqlite3', 'curl', 'nftables'] }),
+    ]),
     step('Install maddy', [artifact({ name: 'maddy', ...origin, path: '/usr/local/bin/maddy' })]),
 
     step('Configure maddy', [
@@ -53,6 +59,17 @@ export const maddy = ({ mail, domains, origin, stampKey }: Maddy): Playbook => {
         check: sh`chmod 0644 "$tmp"
 systemd-run -q --pipe --wait -p User=maddy -p UMask=0007 -p StateDirectory=maddy -p StateDirectoryMode=0750 -p RuntimeDirectory=maddy -p RuntimeDirectoryPreserve=yes -p WorkingDirectory=/var/lib/maddy /usr/local/bin/maddy --config "$tmp" verify-config`,
       }),
+    ]),
+
+    // A site that was broken into cannot send past the queue.
+    step('Write who may go out to port 25', [
+      directory({ path: '/etc/nftables.d' }),
+      file({ path: '/etc/nftables.d/provision.nft', content: outgoing, check: sh`nft -c -f "$tmp"` }),
+      file({ path: `/etc/systemd/system/${guard}`, content: text(`etc/systemd/system/${guard}`) }),
+    ]),
+    step('Keep port 25 outwards for maddy', [
+      service({ unit: guard, reads: ['/etc/nftables.d/provision.nft', `/etc/systemd/system/${guard}`] }),
+      nftTable({ table: 'provision', rules: outgoing, unit: guard }),
     ]),
 
     // A restart takes 0.15 s and cuts clients just as a reload does; a bad reload would leave the unit hanging.

@@ -30,6 +30,7 @@ export function proofs(rehearsal: Rehearsal, server: Server, password: (name: st
             try: async () => arrived(rehearsal, server, mailbox, await fromPeer(rehearsal, mailbox.address)),
           },
           { title: `a mail reaches ${peerDomain}`, try: () => toPeer(rehearsal, server, mailbox) },
+          { title: 'port 25 outwards is maddy’s alone', try: () => onlyMaddy(rehearsal) },
           { title: 'mail for strangers is refused on 25', try: () => noRelay(rehearsal) },
         ]),
     ...(site === undefined
@@ -59,6 +60,23 @@ async function toItself(rehearsal: Rehearsal, server: Server, mailbox: Mailbox):
 async function toPeer(rehearsal: Rehearsal, server: Server, mailbox: Mailbox): Promise<string> {
   await reachedPeer(rehearsal, await submit(rehearsal, server, mailbox, { to: `friend@${peerDomain}` }))
   return 'delivered'
+}
+
+/** Asked for by address, so that nobody’s resolver has a part in it. */
+async function onlyMaddy({ host, addresses: { roles } }: Rehearsal): Promise<string> {
+  const answer = async (user: string, address: string) =>
+    (await host.run(sh`timeout 5 runuser -u ${user} -- bash -c 'exec 3<>"/dev/tcp/$1/25"; head -n 1 <&3' bash ${address} 2>&1`))
+      .stdout
+  for (const address of [roles.peer.v4, roles.peer.v6])
+    for (const [user, expected] of [
+      ['root', /Connection refused/],
+      ['caddy', /Connection refused/],
+      ['maddy', /^220 /],
+    ] as const) {
+      const seen = await answer(user, address)
+      if (!expected.test(seen)) throw new ProvisionError(`${user} at ${address}`, `was not answered ${expected.source}: ${seen}`)
+    }
+  return 'root and caddy are refused'
 }
 
 async function noRelay(rehearsal: Rehearsal): Promise<string> {

@@ -91,6 +91,33 @@ test('an account sends as itself and as its aliases, and as nobody else', async 
     await assert.rejects(submit(it.rehearsal, server, yack, { from, to: 'yack@cinay.eu' }), /553|501/)
 })
 
+/** Who is refused at the second mail server's port 25. */
+async function refusedOutwards(): Promise<readonly string[]> {
+  const users = ['root', 'xouser', 'caddy', 'maddy']
+  const tries = users.map(async (user) => {
+    const { code } = await it.host.run(
+      sh`timeout 5 runuser -u ${user} -- bash -c ': < "/dev/tcp/$1/25"' bash ${it.rehearsal.addresses.roles.peer.v4}`,
+    )
+    return code === 0 ? [] : [user]
+  })
+  return (await Promise.all(tries)).flat()
+}
+
+test('port 25 outwards is maddy’s alone: after ufw has reloaded, after a flush, after a reboot', async () => {
+  const others = ['root', 'xouser', 'caddy']
+  assert.deepEqual(await refusedOutwards(), others)
+  await it.host.must(sh`ufw reload`)
+  assert.deepEqual(await refusedOutwards(), others)
+  await it.host.must(sh`nft delete table inet provision`)
+  assert.deepEqual(await refusedOutwards(), [])
+  assert.deepEqual(await it.correct(), ['nft-table:provision'])
+  await it.host.must(sh`nft add rule inet provision outgoing tcp dport 26 accept`)
+  assert.deepEqual(await it.correct(), ['nft-table:provision'])
+  await it.host.reboot()
+  assert.deepEqual(await refusedOutwards(), others)
+  await it.settled()
+})
+
 test('same credentials: one password, a mailbox in every domain, and what was there stays', async () => {
   const kept = await submit(it.rehearsal, server, of('yack@cinay.eu'), { to: 'yack@cinay.eu' })
   await at(of('yack@cinay.eu'), kept)

@@ -12,6 +12,7 @@ import { hostname } from '../../src/kinds/hostname.ts'
 import { listening } from '../../src/kinds/listening.ts'
 import { locales } from '../../src/kinds/locales.ts'
 import { mailAccount } from '../../src/kinds/mail-account.ts'
+import { nftTable } from '../../src/kinds/nft-table.ts'
 import { packages } from '../../src/kinds/packages.ts'
 import { password } from '../../src/kinds/password.ts'
 import { servedCertificate } from '../../src/kinds/served-certificate.ts'
@@ -371,6 +372,23 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     [],
   ],
 
+  ['nft-table: in the kernel as it was loaded', nft('rules'), `kernel t k\nstamp t ${digest('rules')} k\n`, []],
+  ['nft-table: flushed', nft('rules'), `absent t\nstamp t ${digest('rules')} k\n`, ['kernel absent → loaded']],
+  [
+    'nft-table: changed in the kernel',
+    nft('rules'),
+    `kernel t other\nstamp t ${digest('rules')} k\n`,
+    ['kernel other rules → as declared'],
+  ],
+  [
+    'nft-table: changed in its file',
+    nft('new rules'),
+    `kernel t k\nstamp t ${digest('rules')} k\n`,
+    ['kernel other rules → as declared'],
+  ],
+  ['nft-table: loaded by somebody else', nft('rules'), 'kernel t k\nstamp t \n', ['kernel other rules → as declared']],
+  ['nft-table: an nft that cannot look is unknown', nft('rules'), '', 'unknown'],
+
   ['certificate: valid, matching, readable', cert(), life(80), []],
   ['certificate: under a quarter of its life', cert(), life(20), ['life left 22 % → over a third']],
   ['certificate: ended', cert(), life(-1), ['life left none → over a third']],
@@ -440,6 +458,10 @@ function words({ field, from, to }: Change): string {
 
 function unit(load: string, active: string, enabled: string, reload = 'no'): string {
   return `Id=a.service\nLoadState=${load}\nActiveState=${active}\nUnitFileState=${enabled}\nNeedDaemonReload=${reload}\n`
+}
+
+function nft(rules: string): Resource {
+  return nftTable({ table: 't', rules, unit: 'a.service' })
 }
 
 function cert(): Resource {
