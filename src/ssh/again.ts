@@ -32,7 +32,11 @@ export async function newLogin(
   while (!limit.aborted) {
     try {
       const link = await openLink(reach, way, limit)
-      if (await sudoIsFree(link, address)) return link
+      const free = await sudoIsFree(link, address).catch((error: unknown) => {
+        link.end()
+        throw error
+      })
+      if (free) return link
       link.end()
       throw new RefusedError(address, `${who} may log in, and \`sudo -n true\` fails there`)
     } catch (error) {

@@ -20,8 +20,11 @@ export function openChannel({ client }: Link, address: string, command: string):
   return new Promise((resolve, reject) => {
     try {
       client.exec(command, (error, channel) => {
-        if (error === undefined || error === null) resolve(channel)
-        else if ('reason' in error) resolve(undefined)
+        if (error === undefined || error === null) {
+          // Heard at once: a command that needs no input may have ended in the very packet that says it has begun.
+          channel.once('exit', (code: number | null, signal?: string) => void codes.set(channel, codeOf(code, signal)))
+          resolve(channel)
+        } else if ('reason' in error) resolve(undefined)
         else if (/Unable to exec/.test(error.message))
           reject(new ConnectionError(address, 'the host runs no commands for this user'))
         else reject(lost(address))
@@ -31,6 +34,12 @@ export function openChannel({ client }: Link, address: string, command: string):
     }
   })
 }
+
+/** How the commands of channels ended. */
+const codes = new WeakMap<ClientChannel, number>()
+
+const codeOf = (code: number | null, signal = ''): number =>
+  code ?? 128 + ((constants.signals as Readonly<Record<string, number>>)[signal] ?? 0)
 
 /** What may come back of a script: more is an error, not a full memory. */
 const limits = { stdout: 64 * 1024 * 1024, stderr: 1024 * 1024 }
@@ -43,7 +52,6 @@ export function collect(channel: ClientChannel, address: string, sink?: (chunk: 
   return new Promise((resolve, reject) => {
     const kept = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
     const sizes = { stdout: 0, stderr: 0 }
-    let code: number | undefined
     const keep = (stream: 'stdout' | 'stderr') => (chunk: Buffer) => {
       sizes[stream] += chunk.length
       if (sizes[stream] <= limits[stream]) return void kept[stream].push(chunk)
@@ -52,12 +60,9 @@ export function collect(channel: ClientChannel, address: string, sink?: (chunk: 
     }
     channel.on('data', sink ?? keep('stdout'))
     channel.stderr.on('data', keep('stderr'))
-    channel.on('exit', (ended: number | null, signal?: string) => {
-      const signals: Readonly<Record<string, number>> = constants.signals
-      code = ended ?? 128 + (signals[signal ?? ''] ?? 0)
-    })
     channel.on('error', () => undefined)
     channel.on('close', () => {
+      const code = codes.get(channel)
       if (code === undefined) reject(lost(address))
       else resolve({ code, stdout: Buffer.concat(kept.stdout), stderr: Buffer.concat(kept.stderr) })
     })
