@@ -8,6 +8,7 @@ import { certificates } from './certificates.ts'
 import { fail2ban } from './fail2ban.ts'
 import { firewall } from './firewall.ts'
 import { maddy } from './maddy.ts'
+import { msmtp } from './msmtp.ts'
 
 /** What playbooks need besides the inventory. */
 export interface Context {
@@ -26,4 +27,5 @@ export const server = (s: Server, { prune, origins }: Context): readonly Playboo
   certificates({ ...s, origin: origins['acme.sh'] }),
   maddy({ ...s, origin: origins.maddy, stampKey: s.stamp_key }),
   caddy({ ...s, origin: origins.caddy, stampKey: s.stamp_key }),
+  msmtp({ ...s, stampKey: s.stamp_key }),
 ]

@@ -1,7 +1,7 @@
 import { aliases, leaving } from '../files/etc/maddy/aliases.ts'
 import { maddyConf } from '../files/etc/maddy/maddy.conf.ts'
 import { acmePlaces } from '../files/usr/local/sbin/provision-certificates.ts'
-import { aliasLines, leavingAliases, logins, type Server } from '../src/inventory.ts'
+import { aliasLines, leavingAliases, logins, type Server, systemLogin } from '../src/inventory.ts'
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
@@ -52,6 +52,7 @@ export const maddy = ({ mail, domains, origin, stampKey }: Maddy): Playbook => {
           certificate,
           mode: mail.mode,
           catchAll: domains.flatMap(({ name, catch_all: to }) => (to === undefined ? [] : [{ domain: name, to }])),
+          system: { address: systemLogin(mail).address, to: `postmaster@${mail.primary}` },
           maxRecipients: mail.limits.max_recipients,
           ratePerHour: mail.limits.rate_per_hour,
         }),

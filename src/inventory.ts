@@ -6,6 +6,7 @@ export {
   leavingAliases,
   logins,
   mtaStsPolicy,
+  systemLogin,
 } from './inventory/derived.ts'
 export { bind, type Inventory, inventoryFolder, listInventories, loadInventory } from './inventory/load.ts'
 export { type Domain, Server, type Site } from './inventory/server.ts'

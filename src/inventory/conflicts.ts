@@ -25,10 +25,13 @@ const ours = new Map([
   [993, 'mail'],
 ])
 
-function* inAddresses({ domains, mail: { mode } }: Shape): Iterable<Conflict> {
+function* inAddresses({ domains, mail }: Shape): Iterable<Conflict> {
   const seen = new Map<string, string>()
   const names = new Set(domains.map(({ name }) => name))
+  const { mode } = mail
   const ofAccounts = accountAddresses(mode, domains)
+  const system = `${mail.system.name}@${mail.primary}`
+  seen.set(system, 'the account of the host’s own mail')
   for (const [d, domain] of domains.entries()) {
     const at = ['domains', d] as const
     const mine = (address: string) => address.endsWith(`@${domain.name}`)
@@ -38,7 +41,9 @@ function* inAddresses({ domains, mail: { mode } }: Shape): Iterable<Conflict> {
     ]
     for (const { address, path, what } of entries) {
       if (!mine(address)) yield { path, message: `${address} is no address of ${domain.name}` }
-      const before = seen.get(address) ?? (what === 'an alias' && ofAccounts.has(address) ? 'an account' : undefined)
+      const before =
+        seen.get(ofAccounts.has(system) && localPart(address) === mail.system.name ? system : address) ??
+        (what === 'an alias' && ofAccounts.has(address) ? 'an account' : undefined)
       if (before !== undefined) yield { path, message: `${address} is ${before} already` }
       // Outside “separate” an account has an address in every domain.
       for (const one of what === 'an account' && mode !== 'separate' ? names : []) seen.set(`${localPart(address)}@${one}`, what)

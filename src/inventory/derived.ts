@@ -32,6 +32,12 @@ export function logins(mode: Mode, domains: readonly Accounts[]): readonly Login
     })
 }
 
+/** The login of the host's own mail. It has no mailbox: what it is sent goes to postmaster. */
+export function systemLogin({ mode, primary, system }: Pick<Server['mail'], 'mode' | 'primary' | 'system'>): Login {
+  const address = `${system.name}@${primary}`
+  return { name: mode === 'separate' ? address : system.name, address, mailboxes: [], password: system.password }
+}
+
 /** The addresses of the accounts: outside `separate` each has one in every domain. */
 export function accountAddresses(mode: Mode, domains: readonly Accounts[]): ReadonlySet<string> {
   const declared = domains.flatMap(({ accounts }) => accounts.map(({ address }) => address))

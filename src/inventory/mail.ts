@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { AddressHere, HostName, Target } from './fields.ts'
+import { AddressHere, HostName, LocalPart, Target } from './fields.ts'
 import { Address4, Address6 } from './networks.ts'
 import { secretField, unbound } from './secret-field.ts'
 
@@ -19,6 +19,17 @@ export const Mail = z.strictObject({
     description:
       'separate: each address has credentials and a mailbox of its own; same_credentials: an account has an address and a mailbox in every domain, and one password; same_mailbox: and one mailbox',
   }),
+  system: z
+    .strictObject({
+      name: LocalPart.default('system').meta({ description: 'what stands before the @ of the primary domain' }),
+      password: secretField('password')
+        .default(() => unbound('mail/system', 'password'))
+        .meta({ description: 'made up when it is missing' }),
+    })
+    .prefault({})
+    .meta({
+      description: 'the account that the host’s own mail is sent with; it only sends, and what it is sent goes to postmaster',
+    }),
   limits: z
     .strictObject({
       max_recipients: z.int().min(1).max(20_000).default(100).meta({ description: 'recipients of one submitted message' }),

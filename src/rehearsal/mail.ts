@@ -64,9 +64,15 @@ export async function reachedPeer({ internet }: Rehearsal, subject: string): Pro
 }
 
 /** Waits until a mail with this subject is in INBOX or Junk, and says in which. */
-export function arrived(rehearsal: Rehearsal, server: Server, mailbox: Mailbox, subject: string): Promise<string> {
+export function arrived(
+  rehearsal: Rehearsal,
+  server: Server,
+  mailbox: Mailbox,
+  subject: string,
+  limit = 60_000,
+): Promise<string> {
   return reading(rehearsal, server, mailbox, (client) =>
-    until({ where: mailbox.address, what: `the mail “${subject}”`, limit: 60_000 }, () => find(client, subject)),
+    until({ where: mailbox.address, what: `the mail “${subject}”`, limit }, () => find(client, subject)),
   )
 }
 

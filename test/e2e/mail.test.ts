@@ -103,6 +103,30 @@ async function refusedOutwards(): Promise<readonly string[]> {
   return (await Promise.all(tries)).flat()
 }
 
+test('the host’s own mail: cron’s words reach postmaster, and only who is in the group may send', async () => {
+  const reader = of('xoyi@xoyize.xyz')
+  const word = newSubject('cron').split(' ')[1]!
+  await it.host.must(sh`printf '* * * * * root echo %s\n' ${word} > /etc/cron.d/e2e`)
+  const ofAdmin = newSubject('of the admin')
+  await it.host.must(sh`echo words | runuser -u xouser -- mail -s ${ofAdmin} root`)
+  await at(reader, ofAdmin)
+  const forged = newSubject('forged')
+  await it.host.must(sh`printf 'From: boss@peer.example\nTo: root\nSubject: %s\n\n' ${forged} | sendmail -f boss@peer.example -t`)
+  await at(reader, forged)
+  const from = await reading(it.rehearsal, server, reader, async (client) => {
+    await client.mailboxOpen('INBOX')
+    const found = await client.search({ subject: forged })
+    return ((await client.fetchOne(String((found || [])[0]), { envelope: true })) || undefined)?.envelope?.from?.[0]?.address
+  })
+  assert.equal(from, 'system@xoyize.xyz')
+  assert.notEqual((await it.host.run(sh`echo words | runuser -u caddy -- mail -s stranger root`)).code, 0)
+  assert.equal((await it.host.run(sh`runuser -u caddy -- cat /etc/msmtprc`)).stdout, '')
+  await at(reader, await fromPeer(it.rehearsal, 'system@xoyize.xyz'))
+  await arrived(it.rehearsal, server, reader, word, 90_000)
+  await it.host.must(sh`rm /etc/cron.d/e2e`)
+  await it.settled()
+})
+
 test('port 25 outwards is maddy’s alone: after ufw has reloaded, after a flush, after a reboot', async () => {
   const others = ['root', 'xouser', 'caddy']
   assert.deepEqual(await refusedOutwards(), others)
@@ -123,7 +147,10 @@ test('same credentials: one password, a mailbox in every domain, and what was th
   await at(of('yack@cinay.eu'), kept)
   const ids = await changed(mode('same_credentials'))
   const names = ['xoyi', 'xouser', 'ouest', 'yack', 'yanfi', 'claudine', 'cwwk'].map((name) => `mail-account:${name}`)
-  assert.deepEqual(ids, ['file:/etc/maddy/maddy.conf', 'service:maddy.service', ...names])
+  assert.deepEqual(ids, ['file:/etc/maddy/maddy.conf', 'service:maddy.service', ...names, 'mail-account:system'])
+  const ofHost = newSubject('of the host')
+  await it.host.must(sh`echo words | mail -s ${ofHost} root`)
+  await at(of('xoyi@xoyize.xyz'), ofHost)
   const home = of('yack@cinay.eu')
   const elsewhere = of('yack@cinay.eu', 'yack@ouestline.xyz')
   assert.equal(await there(home, kept), true)

@@ -8,6 +8,7 @@ import { ban } from '../../src/kinds/ban.ts'
 import { certificate } from '../../src/kinds/certificate.ts'
 import { directory } from '../../src/kinds/directory.ts'
 import { file } from '../../src/kinds/file.ts'
+import { group } from '../../src/kinds/group.ts'
 import { hostname } from '../../src/kinds/hostname.ts'
 import { listening } from '../../src/kinds/listening.ts'
 import { locales } from '../../src/kinds/locales.ts'
@@ -371,6 +372,11 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     `credentials a@b.c r\nstamp a@b.c ${stampOf(pw, key)} r\nend\n`,
     [],
   ],
+
+  ['group: as declared, with others in it', group({ name: 'g', members: ['a'] }), 'group g:x:109:b,a\n', []],
+  ['group: absent', group({ name: 'g', members: ['a'] }), 'absent g\n', ['type absent → group']],
+  ['group: somebody is not in it', group({ name: 'g', members: ['a', 'b'] }), 'group g:x:109:a\n', ['members a → and b']],
+  ['group: no answer is unknown', group({ name: 'g', members: [] }), '', 'unknown'],
 
   ['nft-table: in the kernel as it was loaded', nft('rules'), `kernel t k\nstamp t ${digest('rules')} k\n`, []],
   ['nft-table: flushed', nft('rules'), `absent t\nstamp t ${digest('rules')} k\n`, ['kernel absent → loaded']],

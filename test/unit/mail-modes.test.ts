@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { maddyConf } from '../../files/etc/maddy/maddy.conf.ts'
-import { aliasLines, leavingAliases, logins, Server } from '../../src/inventory.ts'
+import { aliasLines, leavingAliases, logins, Server, systemLogin } from '../../src/inventory.ts'
 import { referencePlaybooks, referenceServer } from '../reference.ts'
 
 type Mode = Server['mail']['mode']
@@ -57,7 +57,13 @@ test('maddy.conf: nobody of another domain is anybody here, whatever the mode', 
   const conf = (mode: Mode) =>
     maddyConf({
       ...{ hostname: 'mx1.a.example', primaryDomain: 'a.example', domains: ['a.example', 'b.example'], mode },
-      ...{ certificate: '/c', catchAll: [{ domain: 'b.example', to: 'dave@b.example' }], maxRecipients: 1, ratePerHour: 1 },
+      ...{
+        certificate: '/c',
+        catchAll: [{ domain: 'b.example', to: 'dave@b.example' }],
+        maxRecipients: 1,
+        ratePerHour: 1,
+        system: { address: 's@a.example', to: 'postmaster@a.example' },
+      },
     })
   assert.doesNotMatch(conf('separate'), /auth_map|storage_map|delivery_map/)
   assert.match(conf('same_credentials'), /^auth_map regexp "\(\[\^@\]\+\)@\(a\[\.\]example\|b\[\.\]example\)" "\$1"$/m)
@@ -83,4 +89,23 @@ test('aliases: one that leaves the server is told as a note of the file', () => 
   assert.deepEqual(kind.notes?.(desired, undefined), [
     'info@a.example goes on to carol@example.net, where it may be refused: the sender’s SPF does not name us',
   ])
+})
+
+test('the host’s own mail: an account that only sends, whose name nobody else has', () => {
+  for (const [mode, name] of [
+    ['separate', 'system@a.example'],
+    ['same_credentials', 'system'],
+    ['same_mailbox', 'system'],
+  ] as const) {
+    const { name: found, address, mailboxes } = systemLogin(ok(server(mode, a, b)).mail)
+    assert.deepEqual([found, address, mailboxes], [name, 'system@a.example', []])
+    const mine = [{ ...a, accounts: [{ address: 'dave' }, { address: 'system' }] }, b]
+    assert.deepEqual(faults(server(mode, ...mine)), ['system@a.example is the account of the host’s own mail already'])
+    const alias = [{ ...a, aliases: [{ address: 'system', to: 'dave' }] }, b]
+    assert.deepEqual(faults(server(mode, ...alias)), ['system@a.example is the account of the host’s own mail already'])
+  }
+  const elsewhere = [a, { ...b, accounts: [{ address: 'system' }] }]
+  assert.deepEqual(faults(server('separate', ...elsewhere)), [])
+  for (const mode of ['same_credentials', 'same_mailbox'] as const)
+    assert.deepEqual(faults(server(mode, ...elsewhere)), ['system@b.example is the account of the host’s own mail already'])
 })

@@ -10,6 +10,8 @@ export interface MaddyConf {
   readonly mode: 'separate' | 'same_credentials' | 'same_mailbox'
   /** Domains in which what has no mailbox and no alias goes to this address. */
   readonly catchAll: readonly { readonly domain: string; readonly to: string }[]
+  /** The address of the account that only sends, and who gets what it is sent. */
+  readonly system: { readonly address: string; readonly to: string }
   readonly maxRecipients: number
   /** Messages an hour that one address, and one sender, may submit. */
   readonly ratePerHour: number
@@ -26,6 +28,7 @@ export const maddyConf = ({
   certificate,
   mode,
   catchAll,
+  system,
   maxRecipients,
   ratePerHour,
 }: MaddyConf): string => `# Written by provision.
@@ -64,6 +67,10 @@ table.chain local_rewrites {
 msgpipeline local_routing {
     destination postmaster $(local_domains) {
         modify {
+            # Not an alias: an alias may not be sent as by the account of that name.
+            replace_rcpt static {
+                entry ${system.address} ${system.to}
+            }
             replace_rcpt &local_rewrites
         }
         reroute {
