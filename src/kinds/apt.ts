@@ -2,7 +2,8 @@ import { type Sh, sh } from '../sh.ts'
 
 /**
  * `apt …` that never asks, waits for whoever holds its locks (a fresh VPS is upgrading itself) and finishes an interrupted dpkg;
- * `apt_update`, which fails when a source fails. DPkg::Lock::Timeout does not cover the lists' lock, so that one is waited for here.
+ * `apt_update`, which fails when a source fails; `apt_recent`, whether it has been within this hour, with the sources there are.
+ * DPkg::Lock::Timeout does not cover the lists' lock, so that one is waited for here.
  * See apt-get(8), apt.conf(5), ucf(1), needrestart(1).
  */
 export const apt: Sh = sh`
@@ -43,5 +44,11 @@ apt_update() {
     tries=$((tries + 1))
     sleep 1
   done
+  mkdir -p -m 0700 -- "$provision/stamp"
+  : > "$provision/stamp/apt-lists"
+}
+apt_recent() {
+  [ -n "$(find "$provision/stamp/apt-lists" -mmin -60 2>/dev/null)" ] &&
+    [ -z "$(find /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/preferences.d -newer "$provision/stamp/apt-lists" 2>/dev/null)" ]
 }
 apt_wait`

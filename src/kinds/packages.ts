@@ -38,11 +38,17 @@ printf 'end\n'`,
       .map((name): Change => ({ field: name, from: word(have.get(name)), to: 'absent' })),
   ],
 
-  // One transaction, so that what replaces another goes in as the other goes out. The lists may be weeks old: refreshed first.
+  // One transaction, so that what replaces another goes in as the other goes out. The lists may be weeks old: refreshed first,
+  // unless that was within the hour, for it takes longer than many a package; a mirror that has moved on since is noticed.
   apply: (_, __, changes) => sh`
 ${apt}
-apt_update
-apt install --no-install-recommends ${changes.map(({ field, to }) => (to === 'installed' ? field : `${field}-`))}
+apt_install() { apt install --no-install-recommends ${changes.map(({ field, to }) => (to === 'installed' ? field : `${field}-`))}; }
+if apt_recent; then
+  apt_install || { apt_update; apt_install; }
+else
+  apt_update
+  apt_install
+fi
 set -- ${changes.filter(({ to }) => to === 'absent').map(({ field }) => field)}
 [ $# -eq 0 ] || apt purge "$@"`,
 })
