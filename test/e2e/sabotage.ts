@@ -5,8 +5,9 @@ import type { Resource } from '../../src/kind.ts'
 import { authorizedKeys } from '../../src/kinds/authorized-keys.ts'
 import { file } from '../../src/kinds/file.ts'
 import { ufwRules } from '../../src/kinds/ufw-rules.ts'
+import { secretText } from '../../src/secret.ts'
 import { sh } from '../../src/sh.ts'
-import type { Step } from '../../src/step.ts'
+import { playbook, type Step, step } from '../../src/step.ts'
 
 type Server = typeof ourServer
 
@@ -59,6 +60,17 @@ export const slow: Server = changed('base/configure-apt', ([first]) => [
     check: sh`touch /run/slow; while [ ! -e /root/go ]; do sleep 0.1; done`,
   }),
 ])
+
+/** Secrets in files and in errors: one file that is written, and one whose check tells all that is in it and fails. */
+export const indiscreet: Server = (server, context) => {
+  const { password } = server.root
+  const content = secretText`password ${password}\n`
+  const more = playbook('indiscreet', [
+    step('Write a secret', [file({ path: '/etc/secret', content, mode: '0600' })]),
+    step('Tell a secret', [file({ path: '/etc/told', content, check: sh`cat "$tmp"; cat "$tmp" >&2; exit 1` })]),
+  ])
+  return [...ours(server, context), more]
+}
 
 function changed(id: string, change: (resources: readonly Resource[]) => readonly Resource[]): Server {
   const one = (step: Step): Step => (step.id === id ? { ...step, resources: change(step.resources) } : step)
