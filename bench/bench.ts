@@ -1,13 +1,60 @@
 import { writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
-import { benchHost } from './host.ts'
-import { noop, type Row } from './noop.ts'
+import { arch, cpus, loadavg, release } from 'node:os'
+import { parseArgs } from 'node:util'
+import { benchHost, freshHost } from './host.ts'
+import { install } from './install.ts'
+import { changed, help, noop, type Row } from './noop.ts'
+
+const { values } = parseArgs({
+  options: {
+    /** Which measures; all but the others when left out. */
+    only: { type: 'string' },
+    pairs: { type: 'string', default: '15' },
+    installs: { type: 'string', default: '3' },
+    /** Installs pyinfra and Ansible from PyPI below ~/.cache, and measures them too. */
+    'with-others': { type: 'boolean', default: false },
+    /** Where the figures go, with every single time. */
+    json: { type: 'string' },
+    /** The hosts stay for the next time. */
+    keep: { type: 'boolean', default: false },
+  },
+})
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
-const turns = 15
+const turns = Number(values.pairs)
+const only = values.only?.split(',')
+const wanted = (name: string): boolean => only?.includes(name) ?? true
 
 const host = await benchHost(say)
 const rows: Row[] = []
-rows.push(...(await noop(host, 1, turns, say)))
-rows.push(...(await noop(host, 10, turns, say)))
-console.table(rows)
+try {
+  if (wanted('help')) rows.push(...(await help(host, turns)))
+  if (wanted('noop')) rows.push(...(await noop(host, 1, turns, say)))
+  if (wanted('big')) rows.push(...(await noop(host, 10, turns, say)))
+  if (wanted('changed')) rows.push(...(await changed(host, turns, say)))
+  if (values['with-others']) rows.push(...(await (await import('./others.ts')).others(host, 2, say)))
+  if (wanted('install')) {
+    const fresh = await freshHost(host.rehearsal, 'fresh')
+    rows.push(...(await install(fresh, Number(values.installs), say)))
+    await host.rehearsal.removeHost('fresh')
+  }
+} finally {
+  if (!values.keep) await host.rehearsal.stop()
+}
+
+const [cpu] = cpus()
+const machine = `${cpus().length} cores of ${cpu?.model}, ${arch()}, Linux ${release()}, Node ${process.versions.node}, load ${loadavg().map((one) => one.toFixed(1))[0]}`
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, turns, rows }, undefined, 2)}\n`)
+print([
+  ['measured', 'provision', 'against', 'ratio'],
+  ...rows.map(({ what, ours, theirs, ratio }) => [what, ours, theirs, ratio === undefined ? '' : ratio.toFixed(2)]),
+])
+process.stdout.write(`\n${machine}; medians of ${turns} pairs, ratio: the median of the pairs' ratios\n`)
+
+function print(table: readonly (readonly string[])[]): void {
+  const widths = table[0]!.map((_, i) => Math.max(...table.map((cells) => cells[i]!.length)))
+  for (const cells of table) {
+    const [first, ...rest] = cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+    process.stdout.write(`${[first, ...rest].join('  ')}\n`)
+  }
+}

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { provider } from '../src/rehearsal/images.ts'
 import type { Image } from '../src/rehearsal/image.ts'
+import { provider } from '../src/rehearsal/images.ts'
 import type { Machine } from '../src/rehearsal/machine.ts'
 import type { Rehearsal } from '../src/rehearsal/open.ts'
 import { findRehearsal, startRehearsal } from '../src/rehearsal/rehearsal.ts'
@@ -42,13 +42,15 @@ rm -rf package bench-package-*.deb`,
 /** The bench's rehearsal, with a host on which nothing is done yet but the operator's login. */
 export async function benchHost(say: (line: string) => void): Promise<BenchHost> {
   const there = findRehearsal('bench', say)
-  const rehearsal = there ?? (await startRehearsal({ name: 'bench', mxname: 'mx1.example.org', zones: () => [], image, onProgress: say }))
+  const rehearsal =
+    there ?? (await startRehearsal({ name: 'bench', mxname: 'mx1.example.org', zones: () => [], image, onProgress: say }))
   if (there !== undefined) await there.start()
   return prepare(rehearsal, rehearsal.host)
 }
 
 /** Another host of it, as a provider delivers it: for installs. */
 export async function freshHost(rehearsal: Rehearsal, name: string): Promise<BenchHost> {
+  await rehearsal.removeHost(name)
   const machine = await rehearsal.addHost(name, provider)
   // Its first boot's upgrade is over when it is measured.
   await machine.must(sh`while systemctl -q is-active first-boot-upgrade.service; do sleep 1; done`)

@@ -9,7 +9,12 @@ export const admin = 'bencher'
  * An inventory named `bench` and a playbook of one's own beside it, as a user writes them; `kinds` is where our sources or the
  * installed package are. Returns the folder that `--inventory` takes.
  */
-export function writeBench(folder: string, list: Things, address: string, kinds: { readonly url: string; readonly ext: 'ts' | 'js' }): string {
+export function writeBench(
+  folder: string,
+  list: Things,
+  address: string,
+  kinds: { readonly url: string; readonly ext: 'ts' | 'js' },
+): string {
   for (const one of ['inventory', 'playbooks']) mkdirSync(join(folder, one), { recursive: true })
   writeFileSync(join(folder, 'inventory', 'bench.yml'), inventoryText(address))
   writeFileSync(join(folder, 'playbooks', 'things.json'), JSON.stringify(list))
@@ -36,7 +41,13 @@ domains:
 `
 
 /** One resource a package, as 160 resources are counted; they are the same on the host as one resource with a list. */
-const playbookText = ({ url, ext }: { readonly url: string; readonly ext: string }): string => `import { readFileSync } from 'node:fs'
+const playbookText = ({
+  url,
+  ext,
+}: {
+  readonly url: string
+  readonly ext: string
+}): string => `import { readFileSync } from 'node:fs'
 import { authorizedKeys } from '${url}kinds/authorized-keys.${ext}'
 import { directory } from '${url}kinds/directory.${ext}'
 import { file } from '${url}kinds/file.${ext}'

@@ -28,8 +28,12 @@ export function run({ name, argv, env = {}, input = '', cwd, expect = 0 }: Comma
     const began = performance.now()
     const child = spawn(program!, args, { env: { ...process.env, ...env }, ...(cwd === undefined ? {} : { cwd }) })
     const said = { stdout: '', stderr: '' }
-    child.stdout.on('data', (chunk: Buffer) => void (said.stdout += chunk.toString()))
-    child.stderr.on('data', (chunk: Buffer) => void (said.stderr += chunk.toString()))
+    child.stdout.on('data', (chunk: Buffer) => {
+      said.stdout += chunk.toString()
+    })
+    child.stderr.on('data', (chunk: Buffer) => {
+      said.stderr += chunk.toString()
+    })
     child.on('error', reject)
     child.stdin.on('error', () => undefined)
     child.stdin.end(input)
@@ -48,11 +52,20 @@ export interface Paired {
 }
 
 /** Runs both so many times, after one run of each that does not count. `before` is what each run needs, and is not measured. */
-export async function pairs(ours: Command, theirs: Command, times: number, before = async (): Promise<void> => undefined, warm = true): Promise<Paired> {
+export async function pairs(
+  ours: Command,
+  theirs: Command,
+  times: number,
+  before = async (): Promise<void> => undefined,
+  warm = true,
+): Promise<Paired> {
   const all: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] }
   for (let i = warm ? -1 : 0; i < times; i++) {
     // Who begins changes from pair to pair.
-    const turn = [['ours', ours], ['theirs', theirs]] as const
+    const turn = [
+      ['ours', ours],
+      ['theirs', theirs],
+    ] as const
     for (const [who, command] of i % 2 === 0 ? turn : turn.toReversed()) {
       await before()
       const { ms } = await run(command)

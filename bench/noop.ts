@@ -16,6 +16,8 @@ export interface Row {
   readonly ours: string
   readonly theirs: string
   readonly ratio: number | undefined
+  /** For the JSON only. */
+  readonly detail?: readonly string[] | Paired
 }
 
 /** Our command, from these sources or as it was installed. */
@@ -47,7 +49,11 @@ export async function noop(host: BenchHost, times: number, turns: number, say: (
     const rows: Row[] = []
     for (const far of [false, true]) {
       const ours = provision(host, sources, inventory, '--check', ...(far ? ['--address', `127.0.0.1:${proxy.port}`] : []))
-      const theirs: Command = { name: 'the script', argv: [...ssh(host, admin, far ? proxy.port : undefined), 'sudo', '-n', 'sh', '-s'], input }
+      const theirs: Command = {
+        name: 'the script',
+        argv: [...ssh(host, admin, far ? proxy.port : undefined), 'sudo', '-n', 'sh', '-s'],
+        input,
+      }
       const what = `no-op check, ${count(list)} resources${far ? ', 80 ms round trip' : ''}`
       say(what)
       rows.push(row(what, await pairs(ours, theirs, turns)))
@@ -59,13 +65,35 @@ export async function noop(host: BenchHost, times: number, turns: number, say: (
   }
 }
 
+/** One file that somebody has changed, put right; the script does just that, and looks at all else. */
+export async function changed(host: BenchHost, turns: number, say: (line: string) => void): Promise<readonly Row[]> {
+  const list = things(1)
+  const inventory = await converge(host, list)
+  const { path, content } = list.files.at(-1)!
+  const what = `one changed file of ${count(list)} resources`
+  say(what)
+  const spoil = async () => void (await host.machine.must(sh`printf 'changed by hand\n' > ${path}`))
+  const input = `${checkScript(list).replace(/\nexit \$code\n$/, '\n')}${sh`printf %s ${content} > ${path}`.text}\n`
+  const theirs: Command = { name: 'the script', argv: [...ssh(host, admin), 'sudo', '-n', 'sh', '-s'], input }
+  return [row(what, await pairs(provision(host, sources, inventory, '--yes', '--overwrite'), theirs, turns, spoil))]
+}
+
+/** What is there before anything is done. */
+export async function help(host: BenchHost, turns: number): Promise<readonly Row[]> {
+  const ours: Command = { ...provision(host, sources, ''), argv: [process.execPath, sources, '--help'] }
+  return [row('--help, against node -e 0', await pairs(ours, { name: 'node', argv: [process.execPath, '-e', '0'] }, turns))]
+}
+
+/** A line of two commands that ran in pairs. */
 export const row = (what: string, paired: Paired): Row => ({
   what,
   ours: time(median(paired.ours)),
   theirs: time(median(paired.theirs)),
   ratio: ratio(paired),
+  detail: paired,
 })
 
+/** Milliseconds, and seconds from ten on. */
 export const time = (ms: number): string => (ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`)
 
 async function memory(what: string, ours: Command, theirs: Command): Promise<Row> {
@@ -78,16 +106,18 @@ async function memory(what: string, ours: Command, theirs: Command): Promise<Row
 export async function execs(host: BenchHost, ...commands: readonly [Command, Command]): Promise<Omit<Row, 'what'>> {
   const counts: number[] = []
   await host.machine.must(sh`printf 'LogLevel VERBOSE\n' > /etc/ssh/sshd_config.d/bench.conf
-systemctl reload ssh.service`)
+systemctl reload ssh.service
+sleep 1`)
   for (const command of commands) {
     const before = await started(host)
     await run(command)
     counts.push((await started(host)) - before)
   }
   await host.machine.must(sh`rm /etc/ssh/sshd_config.d/bench.conf
-systemctl reload ssh.service`)
+systemctl reload ssh.service
+sleep 1`)
   return { ours: String(counts[0]), theirs: String(counts[1]), ratio: undefined }
 }
 
 const started = async ({ machine }: BenchHost): Promise<number> =>
-  Number(await machine.must(sh`journalctl --sync; journalctl -u ssh.service -o cat | grep -c 'Starting session: ' || :`))
+  Number(await machine.must(sh`journalctl --sync; journalctl -t sshd -o cat | grep -c 'Starting session: ' || :`))

@@ -1,4 +1,4 @@
-import { createServer, type Socket, connect } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 
 /** Somewhere on this machine that leads to a host as if it were far away. */
 export interface Proxy {

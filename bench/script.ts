@@ -25,9 +25,11 @@ code=0
 [ "$(dpkg-query -W -f '\${Package} \${db:Status-Abbrev}\n' -- ${packages} 2>&1 | sort)" = ${lines(packages.map((name) => `${name} ii `).toSorted())} ] || differs packages
 [ "$(systemctl show --value -p ActiveState -p UnitFileState -p NeedDaemonReload -- ${services} | grep . | sort | uniq -c | tr -s ' \n' ' ')" = ${` ${services.length} active ${services.length} enabled ${services.length} no `} ] || differs services
 [ "$(getent passwd ${users.map(({ name }) => name)} | cut -d: -f1,6,7)" = ${lines(users.map(({ name }) => `${name}:/home/${name}:/bin/bash`))} ] || differs users
-[ "$(sed -n 's/^### tuple ### allow tcp \([0-9]*\) 0.0.0.0\/0 any 0.0.0.0\/0 in$/\1/p; s/^### tuple ### allow tcp \([0-9]*\) ::\/0 any ::\/0 in$/\1/p' /etc/ufw/user.rules /etc/ufw/user6.rules)" = ${lines([...rules, ...rules].map(String))} ] || differs rules
+[ "$(grep -hxF ${rules.flatMap((port) => [tuple(port, '0.0.0.0/0'), tuple(port, '::/0')]).flatMap((line) => ['-e', line])} /etc/ufw/user.rules /etc/ufw/user6.rules | wc -l)" = ${2 * rules.length} ] || differs rules
 exit $code
 `.text
 }
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+const tuple = (port: number, any: string): string => `### tuple ### allow tcp ${port} ${any} any ${any} in`

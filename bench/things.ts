@@ -12,7 +12,8 @@ export interface Things {
 
 /** Made-up names and contents: 160 resources, or a multiple of them. The packages are made by `dummies`. */
 export function things(times: number): Things {
-  const list = <T>(count: number, make: (i: number) => T): readonly T[] => Array.from({ length: count * times }, (_, i) => make(i))
+  const list = <T>(count: number, make: (i: number) => T): readonly T[] =>
+    Array.from({ length: count * times }, (_, i) => make(i))
   const services = list(10, (i) => `bench-${i}.service` as const)
   const directories = list(26, (i) => `/etc/bench/d${i}` as const)
   return {
