@@ -25,7 +25,7 @@ export const server = (s: Server, { prune, origins }: Context): readonly Playboo
   firewall(s),
   fail2ban(s),
   certificates({ ...s, origin: origins['acme.sh'] }),
-  maddy({ ...s, origin: origins.maddy, stampKey: s.stamp_key }),
+  maddy({ ...s, origin: origins.maddy, stampKey: s.stamp_key, prune }),
   caddy({ ...s, origin: origins.caddy, stampKey: s.stamp_key }),
   msmtp({ ...s, stampKey: s.stamp_key }),
 ]

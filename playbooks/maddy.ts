@@ -10,17 +10,23 @@ import { nftTable } from '../src/kinds/nft-table.ts'
 import { packages } from '../src/kinds/packages.ts'
 import { servedCertificate } from '../src/kinds/served-certificate.ts'
 import { service } from '../src/kinds/service.ts'
+import { undeclaredMail } from '../src/kinds/undeclared-mail.ts'
 import type { Secret } from '../src/secret.ts'
 import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Maddy = Pick<Server, 'mail' | 'domains'> & { readonly origin: ArtifactOrigin; readonly stampKey: Secret }
+type Maddy = Pick<Server, 'mail' | 'domains'> & {
+  readonly origin: ArtifactOrigin
+  readonly stampKey: Secret
+  readonly prune: boolean
+}
 
 const guard = 'provision-outgoing.service'
 
 /** The mail server: all domains, their accounts and aliases. */
-export const maddy = ({ mail, domains, origin, stampKey }: Maddy): Playbook => {
+export const maddy = ({ mail, domains, origin, stampKey, prune }: Maddy): Playbook => {
+  const accounts = logins(mail.mode, domains)
   const outgoing = text('etc/nftables.d/provision.nft')
   const certificate = `${acmePlaces.live}/${mail.hostname}/live` as const
   return playbook('maddy', [
@@ -97,7 +103,15 @@ systemd-run -q --pipe --wait -p User=maddy -p UMask=0007 -p StateDirectory=maddy
 
     step(
       'Make the accounts',
-      logins(mail.mode, domains).map((login) => mailAccount({ ...login, stampKey })),
+      accounts.map((login) => mailAccount({ ...login, stampKey })),
     ),
+    step('See who else has an account', [
+      undeclaredMail({
+        credentials: [...accounts, systemLogin(mail)].map(({ name }) => name),
+        mailboxes: accounts.flatMap(({ mailboxes }) => mailboxes),
+        domains: domains.map(({ name }) => name),
+        others: prune ? 'remove' : 'keep',
+      }),
+    ]),
   ])
 }

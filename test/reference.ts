@@ -16,7 +16,7 @@ export function referenceServer(change: (raw: Record<string, unknown>) => void =
 /** All its playbooks, with made-up origins. */
 export const referencePlaybooks = (server: Server): readonly Playbook[] =>
   playbooks(server, {
-    prune: false,
+    prune: true,
     origins: { maddy: origin('maddy'), caddy: origin('caddy'), 'acme.sh': origin('acme.sh') },
   })
 

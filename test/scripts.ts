@@ -57,6 +57,7 @@ const absent: Readonly<Record<string, (key: string) => string>> = {
   password: (name) => `row ${name} x\nstamp ${name} \n`,
   'mail-account': () => 'end\n',
   'basic-auth': (path) => `absent ${path}\nstamp ${path} \n`,
+  'undeclared-mail': () => `credentials a@b.c ${'0'.repeat(64)}\nmailbox a@b.c\ndomain b.c\nend\n`,
   group: (name) => `absent ${name}\n`,
   'nft-table': (table) => `absent ${table}\nstamp ${table} \n`,
   listening: () => 'tcp LISTEN 0 1 *:3306 *:* users:(("x",pid=1,fd=3))\nrange 32768 60999\n',

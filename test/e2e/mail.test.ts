@@ -189,6 +189,37 @@ test('same mailbox: an alias that leaves for a namesake elsewhere goes there', a
   assert.equal(await there(yack, subject), false)
 })
 
+test('what is not declared is told, stays, and goes with --prune after a copy', async () => {
+  const list = sh`sqlite3 -readonly /var/lib/maddy/imapsql.db 'SELECT username FROM users ORDER BY 1'`
+  await it.host.must(
+    sh`umask 077; touch /var/lib/maddy/dkim_keys/gone.example_default.key; chown maddy: /var/lib/maddy/dkim_keys/*`,
+  )
+  const { code, events } = await provision(it.operator, ['--check'])
+  assert.equal(code, 0)
+  const notes = events.filter(({ event, id }) => event === 'note' && id === 'undeclared-mail:maddy').map(({ why }) => why!)
+  for (const expected of [
+    'undeclared account yack@cinay.eu: --prune removes it',
+    'undeclared mailbox yack@cinay.eu: --prune removes it, and keeps a copy',
+    'undeclared mailbox yack@ouestline.xyz: --prune removes it, and keeps a copy',
+    'undeclared domain gone.example: --prune puts its DKIM key away',
+  ])
+    assert.ok(notes.includes(expected), notes.join('\n'))
+  const count = await it.host.must(
+    sh`sqlite3 -readonly /var/lib/maddy/imapsql.db "SELECT count(*) FROM msgs JOIN mboxes ON mboxes.id = mboxId JOIN users ON users.id = uid WHERE username = 'yack@cinay.eu'"`,
+  )
+  assert.ok(Number(count) > 5, count)
+  assert.deepEqual(await it.correct('--prune'), ['undeclared-mail:maddy'])
+  assert.equal(await it.host.must(list), ['claudine', 'cwwk', 'ouest', 'xouser', 'xoyi', 'yack', 'yanfi', ''].join('\n'))
+  const kept = await it.host.must(sh`cd /var/lib/provision/kept/mail/yack@cinay.eu.*
+find . -name '*.eml' | wc -l
+cat */*.eml | grep -c '^Subject: '
+find /var/lib/provision/kept/mail /var/lib/provision/kept/dkim -perm /077`)
+  assert.equal(kept, `${count}${count}`)
+  const yack = of('yack@cinay.eu', 'yack')
+  await at(yack, await fromPeer(it.rehearsal, 'yack@cinay.eu'))
+  await it.settled()
+})
+
 test('every database of maddy stays its own', async () => {
   const seen = await it.host.must(sh`find /var/lib/maddy -perm /007 -o ! -user maddy`)
   assert.equal(seen, '')

@@ -23,6 +23,7 @@ import { stampOf } from '../../src/kinds/stamp.ts'
 import { timeZone } from '../../src/kinds/time-zone.ts'
 import { ufwDefaults } from '../../src/kinds/ufw-defaults.ts'
 import { ufwRules } from '../../src/kinds/ufw-rules.ts'
+import { undeclaredMail } from '../../src/kinds/undeclared-mail.ts'
 import { upgrade } from '../../src/kinds/upgrade.ts'
 import { user } from '../../src/kinds/user.ts'
 import { Secret } from '../../src/secret.ts'
@@ -30,6 +31,7 @@ import { Secret } from '../../src/secret.ts'
 const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 const secret = (name: string, value?: string) => new Secret(name, () => value)
 const [pw, key] = [secret('mail/a', 'correct horse'), secret('provision/stamp-key', 'k')]
+const row = '0'.repeat(64)
 const ab = { name: 'a@b.c', address: 'a@b.c', mailboxes: ['a@b.c'] }
 const ed = (n: number) => `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${String(n).repeat(43)}`
 
@@ -373,6 +375,17 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     [],
   ],
 
+  ['undeclared-mail: nobody', others('remove'), `credentials a@b.c ${row}\nmailbox a@b.c\ndomain b.c\nend\n`, []],
+  ['undeclared-mail: others stay', others('keep'), `credentials x ${row}\nmailbox it's a\nmailbox a@b.c\ndomain d.e\nend\n`, []],
+  [
+    'undeclared-mail: and go when asked',
+    others('remove'),
+    `credentials x y ${row}\nmailbox it's a\nmailbox a@b.c\ndomain d.e\nend\n`,
+    ['credentials x y → absent', "mailbox it's a → absent", 'domain d.e → absent'],
+  ],
+  ['undeclared-mail: before the first start', others('remove'), 'end\n', []],
+  ['undeclared-mail: a database that cannot be read is unknown', others('remove'), '', 'unknown'],
+
   ['group: as declared, with others in it', group({ name: 'g', members: ['a'] }), 'group g:x:109:b,a\n', []],
   ['group: absent', group({ name: 'g', members: ['a'] }), 'absent g\n', ['type absent → group']],
   ['group: somebody is not in it', group({ name: 'g', members: ['a', 'b'] }), 'group g:x:109:a\n', ['members a → and b']],
@@ -452,6 +465,16 @@ test('file: what an operator should know of it is told, whatever its state', () 
   assert.deepEqual(kind.notes?.(desired, kind.parse('absent /a\n', [desired]).get('/a')), ['an alias leaves'])
 })
 
+test('undeclared-mail: who is not declared is told, as a note', () => {
+  const { kind, desired } = others('keep')
+  const state = kind.parse(`credentials x ${row}\nmailbox y\ndomain d.e\nend\n`, [desired]).get('maddy')
+  assert.deepEqual(kind.notes?.(desired, state), [
+    'undeclared account x: --prune removes it',
+    'undeclared mailbox y: --prune removes it, and keeps a copy',
+    'undeclared domain d.e: --prune puts its DKIM key away',
+  ])
+})
+
 test('authorized-keys: an undeclared key is told, as a note', () => {
   const { kind, desired } = authorizedKeys({ user: 'x', keys: [ed(1)], others: 'keep' })
   const state = kind.parse(`${keysOf('600')}key x ${ed(1)}\nkey x ${ed(2)} bob@home\nend\n`, [desired]).get('x')
@@ -464,6 +487,10 @@ function words({ field, from, to }: Change): string {
 
 function unit(load: string, active: string, enabled: string, reload = 'no'): string {
   return `Id=a.service\nLoadState=${load}\nActiveState=${active}\nUnitFileState=${enabled}\nNeedDaemonReload=${reload}\n`
+}
+
+function others(what: 'keep' | 'remove'): Resource {
+  return undeclaredMail({ credentials: ['a@b.c'], mailboxes: ['a@b.c'], domains: ['b.c'], others: what })
 }
 
 function nft(rules: string): Resource {
