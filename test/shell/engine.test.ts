@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -28,7 +38,14 @@ const mine = { owner: me, group: me } as const
 const shell = localShell(join(root, 'state'))
 
 const counted = (inner: Shell): Shell & { runs: number } => {
-  const outer = { ...inner, runs: 0, run: (script: Parameters<Shell['run']>[0]) => (outer.runs++, inner.run(script)) }
+  const outer = {
+    ...inner,
+    runs: 0,
+    run: (script: Parameters<Shell['run']>[0]) => {
+      outer.runs++
+      return inner.run(script)
+    },
+  }
   return outer
 }
 
@@ -41,7 +58,10 @@ test('file: written, then nothing to do, then a hand edit is corrected', async (
   assert.deepEqual(await converge(shell, one), [])
   writeFileSync(`${dir}/a`, 'oops')
   chmodSync(`${dir}/a`, 0o600)
-  assert.deepEqual((await converge(shell, one))[0]?.changes.map(({ field }) => field), ['mode', 'content'])
+  assert.deepEqual(
+    (await converge(shell, one))[0]?.changes.map(({ field }) => field),
+    ['mode', 'content'],
+  )
   assert.deepEqual(readdirSync(dir), ['a'])
 })
 
@@ -73,14 +93,20 @@ test('file: a link in its place is replaced, and what it points to is not touche
 test('file: a directory in its place is nobody’s to remove', async () => {
   const dir = folder()
   mkdirSync(`${dir}/a`)
-  await assert.rejects(converge(shell, step('Write a', [file({ path: `${dir}/a`, content: 'x', ...mine })])), /failed with exit code/)
+  await assert.rejects(
+    converge(shell, step('Write a', [file({ path: `${dir}/a`, content: 'x', ...mine })])),
+    /failed with exit code/,
+  )
   assert.ok(statSync(`${dir}/a`).isDirectory())
 })
 
 test('file: names with spaces, quotes and a leading dash are names', async () => {
   const dir = folder()
   const names = ['-rf', "it's", 'a b', '$(id)', '*']
-  const one = step('Write', names.map((name) => file({ path: `${dir}/${name}`, content: name, ...mine })))
+  const one = step(
+    'Write',
+    names.map((name) => file({ path: `${dir}/${name}`, content: name, ...mine })),
+  )
   await converge(shell, one)
   assert.deepEqual(readdirSync(dir).toSorted(), names.toSorted())
   assert.deepEqual(await converge(shell, one), [])
@@ -114,7 +140,10 @@ test('directory: made with those above it; a file in its place is refused', asyn
 test('probe: one exec for any number of resources and kinds', async () => {
   const dir = folder()
   const once = counted(shell)
-  const all = Array.from({ length: 100 }, (_, i) => [file({ path: `${dir}/f${i}`, content: '' }), directory({ path: `${dir}/d${i}` })]).flat()
+  const all = Array.from({ length: 100 }, (_, i) => [
+    file({ path: `${dir}/f${i}`, content: '' }),
+    directory({ path: `${dir}/d${i}` }),
+  ]).flat()
   assert.equal((await probe(once, all)).states.size, 200)
   assert.equal(once.runs, 1)
 })
@@ -131,7 +160,10 @@ const thing = (fragment: ReturnType<typeof sh>, apply = sh`:`) =>
 
 test('probe: one that fails is unknown with its reason, and hides no other', async () => {
   const dir = folder()
-  const { states } = await probe(shell, [thing(sh`echo it good; echo cannot look >&2; false; echo never`)({ name: 'it' }), directory({ path: dir })])
+  const { states } = await probe(shell, [
+    thing(sh`echo it good; echo cannot look >&2; false; echo never`)({ name: 'it' }),
+    directory({ path: dir }),
+  ])
   assert.deepEqual(states.get('thing:it'), { type: 'unknown', why: 'cannot look' })
   assert.equal(states.get(`directory:${dir}`)?.type, 'known')
 })
@@ -144,7 +176,10 @@ test('probe: one that says nothing about a resource leaves it unknown', async ()
 test('probe: one that ends the shell leaves what comes after it unknown, not absent', async () => {
   const dir = folder()
   const { states } = await probe(shell, [thing(sh`kill -9 $$`)({ name: 'it' }), directory({ path: `${dir}/x` })])
-  assert.deepEqual([...states.values()].map(({ type }) => type), ['unknown', 'unknown'])
+  assert.deepEqual(
+    [...states.values()].map(({ type }) => type),
+    ['unknown', 'unknown'],
+  )
 })
 
 test('probe: output that looks like a mark is output', async () => {
@@ -154,12 +189,20 @@ test('probe: output that looks like a mark is output', async () => {
 
 test('converge: a correction that fails names the step, the resource, the code and what was said', async () => {
   const one = step('Do it', [thing(sh`echo it bad`, sh`echo no such luck >&2; exit 7`)({ name: 'it' })])
-  await assert.rejects(converge(shell, one), { where: 'Do it', message: 'correcting thing:it failed with exit code 7: no such luck' })
+  await assert.rejects(converge(shell, one), {
+    where: 'Do it',
+    message: 'correcting thing:it failed with exit code 7: no such luck',
+  })
 })
 
 test('converge: a failure on any line of a correction is seen', async () => {
-  const one = step('Do it', [thing(sh`echo it bad`, sh`false
-true`)({ name: 'it' })])
+  const one = step('Do it', [
+    thing(
+      sh`echo it bad`,
+      sh`false
+true`,
+    )({ name: 'it' }),
+  ])
   await assert.rejects(converge(shell, one), /exit code 1/)
 })
 
@@ -170,7 +213,10 @@ test('converge: a correction that leaves a difference is an error on the spot', 
 
 test('converge: nothing is corrected when part of a step cannot be looked at', async () => {
   const dir = folder()
-  const one = step('Do it', [file({ path: `${dir}/a`, content: 'x', ...mine }), thing(sh`echo cannot look >&2; exit 1`)({ name: 'it' })])
+  const one = step('Do it', [
+    file({ path: `${dir}/a`, content: 'x', ...mine }),
+    thing(sh`echo cannot look >&2; exit 1`)({ name: 'it' }),
+  ])
   await assert.rejects(converge(shell, one), /cannot read the state of thing:it: cannot look/)
   assert.deepEqual(readdirSync(dir), [])
 })
@@ -184,7 +230,10 @@ test('converge: a secret is in no error', async () => {
 test('plan: an id that is declared in two steps is refused, with both', async () => {
   const same = file({ path: '/etc/motd', content: '' })
   const { steps } = playbook('p', [step('Base', [same]), step('Web', [same])])
-  await assert.rejects(plan(shell, 'host', steps), { where: 'file:/etc/motd', message: 'is declared twice: in “Base” and in “Web”' })
+  await assert.rejects(plan(shell, 'host', steps), {
+    where: 'file:/etc/motd',
+    message: 'is declared twice: in “Base” and in “Web”',
+  })
 })
 
 test('playbook: two steps of one title are refused', () => {
