@@ -42,7 +42,7 @@ export async function install(name: string): Promise<Installed> {
     if (there !== undefined) await restart(there)
     const first = await provision(operator, ['--yes'])
     assert.equal(first.code, 0, told(first))
-    if (there === undefined) await rehearsal.host.snapshot(asInstalled)
+    if (corrected(first).length > 0) await rehearsal.host.snapshot(asInstalled)
     const inventory = await loadInventory(operator.inventory, reference.name)
     await inventory.store.open()
     return {

@@ -1,5 +1,6 @@
 import { after, before } from 'node:test'
 import { type Installed, install } from './install.ts'
+import { banTests } from './server/bans.ts'
 import { baseTests } from './server/base.ts'
 import { driftTests } from './server/drift.ts'
 
@@ -14,3 +15,4 @@ after(() => installed?.stop())
 
 baseTests(it)
 driftTests(it)
+banTests(it)
