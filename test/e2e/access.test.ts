@@ -27,7 +27,7 @@ before(async () => {
   rehearsal = await stage('e2e-access')
 })
 
-after(() => rehearsal.stop())
+after(() => rehearsal?.stop())
 
 const someone = async (name: string): Promise<Operator> => operatorOf(rehearsal, await rehearsal.addHost(name, ready(bare)))
 

@@ -18,6 +18,7 @@ import {
   type Operator,
   type Outcome,
   operatorOf,
+  ours,
   playbooksOf,
   provision,
   type Run,
@@ -43,7 +44,7 @@ before(async () => {
   rehearsal = await stage('e2e-crash')
 })
 
-after(() => rehearsal.stop())
+after(() => rehearsal?.stop())
 
 const dying = (operator: Operator, flags: readonly string[], { when, n }: Death): Promise<Outcome> =>
   provision(operator, flags, {
@@ -176,7 +177,7 @@ test('an install that is killed again and again comes to its end, with the same 
   skip: all ? false : 'takes an hour: npm run test:all',
 }, async (t) => {
   const { server } = await loadInventory(fileURLToPath(new URL('../../inventory', import.meta.url)), 'xoyize.xyz')
-  const whole = await startRehearsal({ name: 'e2e-whole', mxname: server.mail.hostname, zones: zonesOf(server) })
+  const whole = await startRehearsal({ name: await ours('e2e-whole'), mxname: server.mail.hostname, zones: zonesOf(server) })
   t.after(() => whole.stop())
   const operator = await operatorOf(whole, whole.host)
   await whole.host.snapshot('delivered')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +14,7 @@ import { writeInventory } from '../../src/rehearsal/inventory.ts'
 import { until } from '../../src/rehearsal/local.ts'
 import type { Machine } from '../../src/rehearsal/machine.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
-import { startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
+import { listRehearsals, startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
 import { type Sh, sh } from '../../src/sh.ts'
 
 /** One who runs provision against one host: a HOME with a key of their own, an inventory, and perhaps playbooks of their own. */
@@ -69,10 +69,18 @@ const tools: Layer = {
   packages: ['sudo', 'ufw', 'iptables', 'iproute2', 'fail2ban', 'python3-systemd', 'locales', 'sqlite3', 'openssl', 'tzdata'],
 }
 
-/** A rehearsal without a host: each test makes those it needs. What a dead one of that name left is taken away. */
+/** A rehearsal without a host: each test makes those it needs. */
 export async function stage(rehearsal: string): Promise<Rehearsal> {
-  await stopRehearsal(rehearsal)
-  return startRehearsal({ name: rehearsal, mxname: `mx1.${name}`, zones: () => [], image: null })
+  return startRehearsal({ name: await ours(rehearsal), mxname: `mx1.${name}`, zones: () => [], image: null })
+}
+
+/** A rehearsal's name that no other run of the tests has. What runs left that have died is taken away. */
+export async function ours(rehearsal: string): Promise<string> {
+  for (const other of listRehearsals()) {
+    const pid = new RegExp(`^${rehearsal}-(\\d+)$`).exec(other)?.[1]
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) await stopRehearsal(other)
+  }
+  return `${rehearsal}-${process.pid}`
 }
 
 /** An operator for a host, with a fresh key. `change` may change the inventory before it is written. */

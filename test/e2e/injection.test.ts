@@ -29,7 +29,7 @@ before(async () => {
   rehearsal = await stage('e2e-inject')
 })
 
-after(() => rehearsal.stop())
+after(() => rehearsal?.stop())
 
 /** Keeps values in the operator's store. */
 const store = ({ inventory }: Operator, values: Readonly<Record<string, string>>): Promise<void> =>

@@ -31,7 +31,7 @@ before(async () => {
   rehearsal = await stage('e2e-lockout')
 })
 
-after(() => rehearsal.stop())
+after(() => rehearsal?.stop())
 
 /** A host as it was delivered, with somebody who runs our playbooks on it, or broken ones. */
 async function delivered(name: string, image: Image, sabotage: string): Promise<Operator> {
