@@ -127,6 +127,9 @@ try {
 } catch (error) {
   process.exitCode = await tell(error)
 }
+// A login that nobody waits for any more, behind an error that was told, does not keep the operator waiting.
+for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve))
+process.exit()
 
 async function applyAction(flags: Flags, io: Io): Promise<number> {
   if (flags.host === undefined) {
