@@ -25,26 +25,32 @@ const turns = Number(values.pairs)
 const only = values.only?.split(',')
 const wanted = (name: string): boolean => only?.includes(name) ?? true
 
-const host = await benchHost(say)
+const [cpu] = cpus()
+const machine = `${cpus().length} cores of ${cpu?.model}, ${arch()}, Linux ${release()}, Node ${process.versions.node}, load ${loadavg().map((one) => one.toFixed(1))[0]}`
+
 const rows: Row[] = []
+/** What was measured is kept at once: a bench takes long. */
+const add = (more: readonly Row[]): void => {
+  rows.push(...more)
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, turns, rows }, undefined, 2)}\n`)
+}
+
+const host = await benchHost(say)
 try {
-  if (wanted('help')) rows.push(...(await help(host, turns)))
-  if (wanted('noop')) rows.push(...(await noop(host, 1, turns, say)))
-  if (wanted('big')) rows.push(...(await noop(host, 10, turns, say)))
-  if (wanted('changed')) rows.push(...(await changed(host, turns, say)))
-  if (values['with-others']) rows.push(...(await (await import('./others.ts')).others(host, 2, say)))
+  if (wanted('help')) add(await help(host, turns))
+  if (wanted('noop')) add(await noop(host, 1, turns, say))
+  if (wanted('big')) add(await noop(host, 10, turns, say))
+  if (wanted('changed')) add(await changed(host, turns, say))
   if (wanted('install')) {
     const fresh = await freshHost(host.rehearsal, 'fresh')
-    rows.push(...(await install(fresh, Number(values.installs), say)))
+    add(await install(fresh, Number(values.installs), say))
     await host.rehearsal.removeHost('fresh')
   }
+  if (values['with-others']) add(await (await import('./others.ts')).others(host, 2, say))
 } finally {
   if (!values.keep) await host.rehearsal.stop()
 }
 
-const [cpu] = cpus()
-const machine = `${cpus().length} cores of ${cpu?.model}, ${arch()}, Linux ${release()}, Node ${process.versions.node}, load ${loadavg().map((one) => one.toFixed(1))[0]}`
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, turns, rows }, undefined, 2)}\n`)
 print([
   ['measured', 'provision', 'against', 'ratio'],
   ...rows.map(({ what, ours, theirs, ratio }) => [what, ours, theirs, ratio === undefined ? '' : ratio.toFixed(2)]),
