@@ -2,6 +2,8 @@ import { after, before } from 'node:test'
 import { type Installed, install } from './install.ts'
 import { banTests } from './server/bans.ts'
 import { baseTests } from './server/base.ts'
+import { certificateTests } from './server/certificate.ts'
+import { daemonTests } from './server/daemons.ts'
 import { driftTests } from './server/drift.ts'
 
 let installed: Installed
@@ -14,5 +16,7 @@ before(async () => {
 after(() => installed?.stop())
 
 baseTests(it)
+daemonTests(it)
 driftTests(it)
 banTests(it)
+certificateTests(it)
