@@ -42,9 +42,10 @@ try {
   if (wanted('big')) add(await noop(host, 10, turns, say))
   if (wanted('changed')) add(await changed(host, turns, say))
   if (wanted('install')) {
-    const fresh = await freshHost(host.rehearsal, 'fresh')
+    const name = `i${process.pid}`
+    const fresh = await freshHost(host.rehearsal, name)
     add(await install(fresh, Number(values.installs), say))
-    await host.rehearsal.removeHost('fresh')
+    await host.rehearsal.removeHost(name)
   }
   if (values['with-others']) add(await (await import('./others.ts')).others(host, 2, say))
 } finally {

@@ -50,7 +50,6 @@ export async function benchHost(say: (line: string) => void): Promise<BenchHost>
 
 /** Another host of it, as a provider delivers it: for installs. */
 export async function freshHost(rehearsal: Rehearsal, name: string): Promise<BenchHost> {
-  await rehearsal.removeHost(name)
   const machine = await rehearsal.addHost(name, provider)
   // Its first boot's upgrade is over when it is measured.
   await machine.must(sh`while systemctl -q is-active first-boot-upgrade.service; do sleep 1; done`)
