@@ -36,7 +36,7 @@ export function baseTests(server: Server): void {
     assert.equal(await says(it, sh`runuser -u xouser -- sudo -n id -un; visudo -cq && echo good`), 'root\ngood')
     assert.equal(
       await says(it, sh`id -nG xouser; getent passwd xouser | cut -d: -f3,6,7`),
-      'xouser adm sudo users\n1000:/home/xouser:/bin/bash',
+      'xouser adm sudo users msmtp\n1000:/home/xouser:/bin/bash',
     )
   })
 
