@@ -3,12 +3,14 @@ import { hosts } from '../files/etc/hosts.ts'
 import { motd } from '../files/etc/motd.ts'
 import { journald } from '../files/etc/systemd/journald.conf.d/provision.conf.ts'
 import type { Server } from '../src/inventory.ts'
+import { aptSources } from '../src/kinds/apt-sources.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
 import { hostname } from '../src/kinds/hostname.ts'
 import { locales } from '../src/kinds/locales.ts'
 import { packages } from '../src/kinds/packages.ts'
 import { service } from '../src/kinds/service.ts'
+import { timeSync } from '../src/kinds/time-sync.ts'
 import { timeZone } from '../src/kinds/time-zone.ts'
 import { upgrade } from '../src/kinds/upgrade.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
@@ -25,7 +27,9 @@ export const base = (server: Base): Playbook =>
       file({ path: '/etc/cloud/cloud.cfg.d/99-provision.cfg', content: text('etc/cloud/cloud.cfg.d/99-provision.cfg') }),
     ]),
 
+    // A mirror's “stable” is Debian 13 now: an upgrade would go there.
     step('Configure apt', [
+      aptSources({ release: 'bookworm' }),
       file({
         path: '/etc/apt/apt.conf.d/90provision',
         content:
@@ -57,6 +61,7 @@ export const base = (server: Base): Playbook =>
       timeZone({ name: server.time_zone }),
       locales({ generated: server.locales.generate, default: server.locales.default }),
     ]),
+    step('Keep the time by one service', [timeSync({ fallback: 'systemd-timesyncd' })]),
     step('Install the message of the day and the key bindings', [
       file({
         path: '/etc/motd',

@@ -1,10 +1,14 @@
 import type { Server } from '../src/inventory.ts'
+import { directory } from '../src/kinds/directory.ts'
+import { file } from '../src/kinds/file.ts'
 import { listening } from '../src/kinds/listening.ts'
 import { packages } from '../src/kinds/packages.ts'
+import { service } from '../src/kinds/service.ts'
 import { ufwDefaults } from '../src/kinds/ufw-defaults.ts'
 import { type UfwRule, ufwRules } from '../src/kinds/ufw-rules.ts'
 import { sh } from '../src/sh.ts'
 import { guardedStep, type Playbook, playbook, step } from '../src/step.ts'
+import { text } from '../src/text.ts'
 
 type Firewall = Pick<Server, 'ssh' | 'firewall'>
 
@@ -29,6 +33,16 @@ export const firewall = ({ ssh, firewall: { allow, listen } }: Firewall): Playbo
       },
     ),
 
+    // resolved answers names of the local network on 5355, and rpcbind comes with NFS clients: both on all addresses.
+    step('Configure what would listen unasked', [
+      directory({ path: '/etc/systemd/resolved.conf.d' }),
+      file({ path: '/etc/systemd/resolved.conf.d/provision.conf', content: text('etc/systemd/resolved.conf.d/provision.conf') }),
+    ]),
+    step('Close what would listen unasked', [
+      service({ unit: 'systemd-resolved.service', state: 'as it is', reads: ['/etc/systemd/resolved.conf.d'] }),
+      service({ unit: 'rpcbind.socket', state: 'off' }),
+      service({ unit: 'rpcbind.service', state: 'off' }),
+    ]),
     step('See that nothing else listens', [
       listening({ declared: [...rules.map(({ port, protocol }) => `${port}/${protocol}`), ...listen] }),
     ]),

@@ -43,14 +43,18 @@ const absent: Readonly<Record<string, (key: string) => string>> = {
   packages: () => 'end\n',
   // What must be on is absent; what must be off is on.
   service: (unit) =>
-    unit === 'ssh.socket'
-      ? `Id=${unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n`
-      : `Id=${unit}\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\nstale ${unit}\n`,
+    unit === 'systemd-resolved.service'
+      ? `Id=${unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n\nstale ${unit}\n`
+      : unit === 'ssh.socket' || unit.startsWith('rpcbind')
+        ? `Id=${unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n`
+        : `Id=${unit}\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\nstale ${unit}\n`,
   user: (name) => `absent ${name}\n`,
   'authorized-keys': () => 'end\n',
   'ufw-rules': () => 'enabled yes\n',
   'ufw-defaults': () => 'end\n',
   ban: () => 'address 192.0.2.1\njail sshd\n',
+  'apt-sources': () => 'source\t/etc/apt/sources.list\thttp://mirror.example/debian\tstable\tmain\nend\n',
+  'time-sync': () => 'LocalRTC=yes\nNTPSynchronized=no\n',
   upgrade: (name) => `pending ${name}\n`,
   artifact: (name) => `${name}\tamd64\tabsent\t\n`,
   certificate: (name) => `absent ${name}\n`,

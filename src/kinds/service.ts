@@ -4,8 +4,11 @@ import { digest, keepNote, look, note } from './reads.ts'
 
 export interface Service {
   readonly unit: `${string}.${'service' | 'timer' | 'socket'}`
-  /** `masked` units cannot be started by anything; `off` ones are disabled and stopped. A unit that is not installed is off. */
-  readonly state?: 'on' | 'off' | 'masked'
+  /**
+   * `masked` units cannot be started by anything; `off` ones are disabled and stopped. A unit that is not installed is off.
+   * `as it is` is neither started nor stopped, and where it runs it has read what is there.
+   */
+  readonly state?: 'on' | 'off' | 'masked' | 'as it is'
   /** What it reads when it starts: its program, its configuration. When that has changed since, it is stale, and restarted once. */
   readonly reads?: readonly `/${string}`[]
   /** What it reads again without a restart, when it is told to reload. */
@@ -59,6 +62,7 @@ ${all.flatMap(reading).map(({ name, paths }) => look(name, paths))}`,
       return have.enabled === 'absent'
         ? []
         : differences({ enabled: 'disabled', active: 'inactive' }, { enabled: off(have.enabled), active: quiet(have.active) })
+    if (state === 'as it is') return have.active === 'active' ? differences({ unit: 'loaded', config: 'fresh' }, have) : []
     return differences(
       { enabled: 'enabled', active: 'active', unit: 'loaded', config: 'fresh' },
       { ...have, enabled: on(have.enabled) },
@@ -90,7 +94,7 @@ function turnOn(wanted: Service, have: State, changes: readonly Change[]): Sh {
 ${digest}
 ${all.map(({ name, paths }) => note(name, paths))}
 if [ "$(systemctl is-enabled ${unit} 2>/dev/null)" = masked ]; then systemctl unmask -- ${unit}; fi
-${on(have.enabled) === 'enabled' ? sh`` : sh`systemctl -q enable -- ${unit}`}
+${on(have.enabled) === 'enabled' || wanted.state === 'as it is' ? sh`` : sh`systemctl -q enable -- ${unit}`}
 if ! systemctl ${verb} -- ${unit}; then
   journalctl -q -u ${unit} -n 6 --no-pager -o cat >&2
   exit 1

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import type { Change, Resource } from '../../src/kind.ts'
+import { aptSources } from '../../src/kinds/apt-sources.ts'
 import { artifact } from '../../src/kinds/artifact.ts'
 import { authorizedKeys } from '../../src/kinds/authorized-keys.ts'
 import { ban } from '../../src/kinds/ban.ts'
@@ -20,6 +21,7 @@ import { servedCertificate } from '../../src/kinds/served-certificate.ts'
 import { service } from '../../src/kinds/service.ts'
 import { sshdSettings } from '../../src/kinds/sshd-settings.ts'
 import { stampOf } from '../../src/kinds/stamp.ts'
+import { timeSync } from '../../src/kinds/time-sync.ts'
 import { timeZone } from '../../src/kinds/time-zone.ts'
 import { ufwDefaults } from '../../src/kinds/ufw-defaults.ts'
 import { ufwRules } from '../../src/kinds/ufw-rules.ts'
@@ -320,6 +322,66 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
   ],
   ['ban: no answer is unknown', ban({ of: 'operator' }), '', 'unknown'],
 
+  [
+    'apt-sources: by code name',
+    aptSources({ release: 'bookworm' }),
+    sources('bookworm', 'bookworm-updates', 'bookworm-security'),
+    [],
+  ],
+  [
+    'apt-sources: names that move on with each release',
+    aptSources({ release: 'bookworm' }),
+    sources('stable', 'oldstable-updates', 'stable/updates', 'stable-backports'),
+    [
+      '/etc/apt/sources.list stable → bookworm',
+      '/etc/apt/sources.list oldstable-updates → bookworm-updates',
+      '/etc/apt/sources.list stable/updates → bookworm-security',
+      '/etc/apt/sources.list stable-backports → bookworm-backports',
+    ],
+  ],
+  [
+    'apt-sources: no security updates',
+    aptSources({ release: 'bookworm' }),
+    sources('bookworm', 'bookworm-updates'),
+    ['bookworm-security absent → declared'],
+  ],
+  [
+    'apt-sources: “stable” of somebody else is theirs',
+    aptSources({ release: 'bookworm' }),
+    `source\tf\thttps://download.docker.example/linux/debian\tstable\tstable\n${sources('bookworm', 'bookworm-updates', 'bookworm-security')}`,
+    [],
+  ],
+  ['apt-sources: no answer is unknown', aptSources({ release: 'bookworm' }), '', 'unknown'],
+
+  ['time-sync: one runs', clock(), 'package chrony ii\nrunning chrony\nLocalRTC=no\nNTPSynchronized=yes\n', []],
+  ['time-sync: nothing is installed', clock(), 'LocalRTC=no\nNTPSynchronized=no\n', ['service none → systemd-timesyncd']],
+  [
+    'time-sync: what is installed is started',
+    clock(),
+    'package chrony ii\nLocalRTC=no\nNTPSynchronized=no\n',
+    ['service none → chrony'],
+  ],
+  [
+    'time-sync: two fight',
+    clock(),
+    'package chrony ii\nrunning systemd-timesyncd\nrunning chrony\nLocalRTC=yes\nNTPSynchronized=yes\n',
+    ['service systemd-timesyncd chrony → systemd-timesyncd', 'hardware clock local time → UTC'],
+  ],
+  ['time-sync: a container has its host’s clock', clock(), 'container\nLocalRTC=no\nNTPSynchronized=no\n', []],
+
+  [
+    'service: as it is, and not there',
+    service({ unit: 'a.service', state: 'as it is', reads: ['/etc/a'] }),
+    unit('not-found', 'inactive', '') + '\nstale a.service\n',
+    [],
+  ],
+  [
+    'service: as it is, running with what was there before',
+    service({ unit: 'a.service', state: 'as it is', reads: ['/etc/a'] }),
+    unit('loaded', 'active', 'disabled') + '\nstale a.service\n',
+    ['config stale → fresh'],
+  ],
+
   ['upgrade: once', upgrade({ name: 'first' }), 'pending first\n', ['packages as delivered → up to date']],
   ['upgrade: done', upgrade({ name: 'first' }), 'done first\n', []],
 
@@ -495,6 +557,15 @@ function others(what: 'keep' | 'remove'): Resource {
 
 function nft(rules: string): Resource {
   return nftTable({ table: 't', rules, unit: 'a.service' })
+}
+
+function sources(...suites: readonly string[]): string {
+  const lines = suites.map((suite) => `source\t/etc/apt/sources.list\thttp://mirror.example/debian\t${suite}\tmain contrib\n`)
+  return `${lines.join('')}end\n`
+}
+
+function clock(): Resource {
+  return timeSync({ fallback: 'systemd-timesyncd' })
 }
 
 function cert(): Resource {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { sh } from '../../../src/sh.ts'
+import { provision, told } from '../harness.ts'
 import { asInstalled, type Installed } from '../install.ts'
 import { on, type Server } from './on.ts'
 
@@ -135,5 +136,59 @@ cloud-init modules --mode=final`)
     assert.equal(after, before)
     assert.match(await says(it, sh`cat /var/lib/cloud/data/instance-id`), /another/)
     await it.host.restore(asInstalled)
+  })
+
+  on(server, 'what would listen unasked is shut: resolved’s LLMNR, and rpcbind', async (it) => {
+    await it.host.must(sh`export DEBIAN_FRONTEND=noninteractive
+cp /etc/resolv.conf /tmp/resolv.conf
+apt-get -qy install --no-install-recommends rpcbind systemd-resolved </dev/null
+rm /etc/resolv.conf
+cp /tmp/resolv.conf /etc/resolv.conf
+printf '[Resolve]\nLLMNR=yes\n' > /etc/systemd/resolved.conf.d/provision.conf
+sed -i s/LLMNR=no/LLMNR=yes/ /etc/systemd/network/*.network
+systemctl restart systemd-networkd systemd-resolved rpcbind.socket`)
+    for (const open of [/:111 /, /:5355 /]) assert.match(await says(it, sh`ss -Hlntu`), open)
+    const ids = await it.correct('--overwrite')
+    assert.deepEqual(ids, [
+      'file:/etc/systemd/resolved.conf.d/provision.conf',
+      'service:systemd-resolved.service',
+      'service:rpcbind.socket',
+      'service:rpcbind.service',
+    ])
+    assert.doesNotMatch(await says(it, sh`ss -Hlntu`), /:(111|5355|5353) /)
+    await it.settled()
+    await it.host.restore(asInstalled)
+  })
+
+  on(server, 'in a container the clock is told to be its host’s, and is no drift', async ({ operator }) => {
+    const look = await provision(operator, ['--check'])
+    assert.equal(look.code, 0, told(look))
+    assert.deepEqual(
+      look.events.filter(({ event, id }) => event === 'note' && id === 'time-sync:clock').map(({ why }) => why),
+      ['not here: a container has the clock of its host'],
+    )
+  })
+
+  on(server, 'apt: sources of somebody else, and suites of other releases, are told and stay', async ({ host, operator }) => {
+    await host.must(sh`printf 'deb https://packages.example/php/ bookworm main\n#deb http://x.example/debian trixie main\n' > /etc/apt/sources.list.d/theirs.list
+printf 'Enabled: no\nTypes: deb\nURIs: http://y.example/debian\nSuites: stable\nComponents: main\n\nTypes: deb deb-src\nURIs: http://x.example/debian\nSuites:\n bookworm-backports\n trixie\nComponents: main\n' > /etc/apt/sources.list.d/theirs.sources`)
+    const look = await provision(operator, ['--check', '--only', 'base/configure-apt'])
+    assert.equal(look.code, 0, told(look))
+    assert.deepEqual(
+      look.events.filter(({ event }) => event === 'note').map(({ why }) => why),
+      [
+        'of somebody else: https://packages.example/php/ bookworm (/etc/apt/sources.list.d/theirs.list)',
+        'another suite: http://x.example/debian bookworm-backports (/etc/apt/sources.list.d/theirs.sources)',
+        'another suite: http://x.example/debian trixie (/etc/apt/sources.list.d/theirs.sources)',
+      ],
+    )
+    await host.must(sh`rm /etc/apt/sources.list.d/theirs.*`)
+  })
+
+  on(server, 'apt: a host without a source of Debian is not guessed a mirror', async (it) => {
+    await it.host.must(sh`mv /etc/apt/sources.list /etc/apt/sources.list.d /tmp; mkdir /etc/apt/sources.list.d`)
+    assert.match(await it.fails('--only', 'base/configure-apt'), /no source of Debian on the host/)
+    await it.host.must(sh`rm -r /etc/apt/sources.list.d; mv /tmp/sources.list /tmp/sources.list.d /etc/apt`)
+    await it.settled()
   })
 }

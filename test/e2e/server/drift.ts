@@ -143,6 +143,14 @@ const edits: readonly (readonly [string, Sh, readonly string[]])[] = [
     sh`sed -i 's/ .*/ $2a$14$0000000000000000000000000000000000000000000000000000/' /etc/caddy/auth/xoyize.xyz`,
     ['basic-auth:/etc/caddy/auth/xoyize.xyz', caddy],
   ],
+  ['apt sources that move on with each release', sh`sed -i 's/bookworm/stable/' /etc/apt/sources.list`, ['apt-sources:debian']],
+  [
+    'apt sources in the other format, without the security updates',
+    sh`uri=$(sed -n 's/^deb \([^ ]*\) bookworm main.*/\1/p' /etc/apt/sources.list)
+printf 'Types: deb\nURIs: %s\nSuites: stable stable-updates\nComponents: main\n' "$uri" > /etc/apt/sources.list.d/debian.sources
+: > /etc/apt/sources.list`,
+    ['apt-sources:debian'],
+  ],
   ['cloud-init let loose', sh`rm /etc/cloud/cloud.cfg.d/99-provision.cfg`, ['file:/etc/cloud/cloud.cfg.d/99-provision.cfg']],
 ]
 
