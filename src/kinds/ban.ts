@@ -14,7 +14,8 @@ interface State {
 
 /**
  * fail2ban lets in the address that this run comes from, now. It is written nowhere: from elsewhere it would be drift. What counts
- * is SSH_CONNECTION of the login, which sudo drops, so it is looked for in the processes above. See fail2ban-client(1).
+ * is SSH_CONNECTION of the login, which sudo drops, so it is looked for in the processes above. A fail2ban that has only just started
+ * makes its tables one after the other: without that of the bans, nobody is banned. See fail2ban-client(1).
  */
 export const ban = defineKind<Ban, State>({
   name: 'ban',
@@ -27,8 +28,12 @@ while [ "$pid" -gt 1 ] && [ -z "$address" ]; do
   while read -r name value; do [ "$name" != PPid: ] || pid=$value; done < "/proc/$pid/status"
 done
 printf 'address %s\n' "$address"
-if [ -f /var/lib/fail2ban/fail2ban.sqlite3 ] && command -v sqlite3 >/dev/null; then
-  sqlite3 -readonly /var/lib/fail2ban/fail2ban.sqlite3 "SELECT 'jail ' || jail FROM bips WHERE ip = '$address' AND timeofban + bantime > unixepoch()"
+bans=/var/lib/fail2ban/fail2ban.sqlite3
+if [ -f "$bans" ] && command -v sqlite3 >/dev/null; then
+  tables=$(sqlite3 -readonly -cmd '.timeout 5000' "$bans" .tables)
+  case " $tables " in *[[:space:]]bips[[:space:]]*)
+    sqlite3 -readonly -cmd '.timeout 5000' "$bans" "SELECT 'jail ' || jail FROM bips WHERE ip = '$address' AND timeofban + bantime > unixepoch()"
+  esac
 fi`,
   parse: (output) => {
     const address = /^address (.*)$/m.exec(output)?.[1]

@@ -13,12 +13,14 @@ interface State {
   readonly installed: readonly string[]
   readonly running: readonly string[]
   readonly rtc: 'utc' | 'local'
-  readonly synchronised: boolean
+  /** Nothing has told it the time since it started, as far as that can be seen. */
+  readonly unsynchronised: boolean
 }
 
 /**
  * Exactly one service keeps the time, and the hardware's clock is in UTC. A container has its host's clock: there it is not here.
- * Wrong time breaks certificates and logins, and makes logs of two machines contradict. See timedatectl(1).
+ * Wrong time breaks certificates and logins, and makes logs of two machines contradict. See timedatectl(1), and
+ * hwclock(8) for the third line of /etc/adjtime.
  */
 export const timeSync = defineKind<TimeSync, State>({
   name: 'time-sync',
@@ -29,16 +31,23 @@ dpkg-query -W -f 'package \${Package} \${db:Status-Abbrev}\n' -- ${services} 2>/
 for unit in ${services}; do
   if systemctl -q is-active "$unit.service"; then printf 'running %s\n' "$unit"; fi
 done
-timedatectl show -p LocalRTC -p NTPSynchronized`,
+if [ "$(sed -n 3p /etc/adjtime 2>/dev/null)" = LOCAL ]; then printf 'rtc local\n'; else printf 'rtc utc\n'; fi
+# The word of those who know: timedatectl would start a service to ask it.
+if systemctl -q is-active systemd-timesyncd.service; then
+  [ -e /run/systemd/timesync/synchronized ] || printf 'unsynchronised\n'
+elif systemctl -q is-active chrony.service; then
+  chronyc -n tracking 2>/dev/null | grep -q '^Leap status *: Normal' || printf 'unsynchronised\n'
+fi`,
   parse: (output) => {
-    if (!/^LocalRTC=/m.test(output)) return new Map()
+    const rtc = /^rtc (utc|local)$/m.exec(output)?.[1]
+    if (rtc === undefined) return new Map()
     const all = (pattern: RegExp) => [...output.matchAll(pattern)].map(([, name]) => name!)
     const state: State = {
       container: /^container$/m.test(output),
       installed: all(/^package (\S+) [ih]i/gm),
       running: all(/^running (\S+)$/gm),
-      rtc: /^LocalRTC=yes$/m.test(output) ? 'local' : 'utc',
-      synchronised: /^NTPSynchronized=yes$/m.test(output),
+      rtc: rtc === 'local' ? 'local' : 'utc',
+      unsynchronised: /^unsynchronised$/m.test(output),
     }
     return new Map([['clock', state]])
   },
@@ -65,8 +74,8 @@ systemctl unmask -- ${`${one}.service`}
 systemctl enable --now -- ${`${one}.service`}
 timedatectl set-local-rtc 0`
   },
-  notes: (_, { container, synchronised }) =>
-    container ? ['not here: a container has the clock of its host'] : synchronised ? [] : ['the clock is not synchronised yet'],
+  notes: (_, { container, unsynchronised }) =>
+    container ? ['not here: a container has the clock of its host'] : unsynchronised ? ['the clock is not synchronised yet'] : [],
 })
 
 /** Debian's packages that keep time, which are called as their units are. */

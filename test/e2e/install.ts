@@ -8,7 +8,7 @@ import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { findRehearsal, startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
 import { zonesOf } from '../../src/rehearsal/zones.ts'
 import { root } from '../../src/text.ts'
-import { isSettled, type Operator, type Outcome, operatorOf, provision, told } from './harness.ts'
+import { isSettled, type Operator, type Outcome, operatorOf, ours, provision, told } from './harness.ts'
 
 /** The reference server, installed on a host as a provider delivers it, with the command line of its operator. */
 export interface Installed {
@@ -29,11 +29,14 @@ export interface Installed {
   stop(): Promise<void>
 }
 
-/** Installs it, and keeps its disk as it is then. With PROVISION_TEST_KEEP set the rehearsal stays, and the tests begin from that disk the next time. */
-export async function install(name: string): Promise<Installed> {
-  const keep = process.env.PROVISION_TEST_KEEP !== undefined
+/**
+ * Installs it, and keeps its disk as it is then. PROVISION_TEST_KEEP is the name of a rehearsal that stays: the tests begin from that
+ * disk the next time.
+ */
+export async function install(prefix: string): Promise<Installed> {
+  const keep = process.env.PROVISION_TEST_KEEP
+  const name = keep || (await ours(prefix))
   const reference = await loadInventory(fileURLToPath(new URL('inventory', root)), 'xoyize.xyz')
-  if (!keep) await stopRehearsal(name)
   const there = findRehearsal(name)
   const rehearsal =
     there ?? (await startRehearsal({ name, mxname: reference.server.mail.hostname, zones: zonesOf(reference.server) }))

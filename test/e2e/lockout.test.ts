@@ -185,6 +185,8 @@ describe('locked out', { concurrency: true }, () => {
     await until({ where: operator.host.name, what: 'the new sshd_config', limit: 60_000 }, written)
     run.kill('SIGKILL')
     await run.ended
+    // What the dead run had begun goes on: while sshd restarts, nobody listens.
+    await untilOn(operator.host, 'sshd', 95_000, sh`systemctl -q is-active ssh.service && ss -Hltnp | grep -q '"sshd"'`)
     await endsWell(operator)
     assert.equal(
       await operator.host.must(sh`ls -d /var/lib/provision/undo /etc/systemd/system/provision-undo.* 2>/dev/null || :`),

@@ -37,7 +37,7 @@ const folders = (mailbox: Mailbox) =>
 const mode = (value: string) => (document: Document) => document.setIn(['mail', 'mode'], value)
 
 before(async () => {
-  it = await install(process.env.PROVISION_TEST_KEEP || 'e2e-mail')
+  it = await install('e2e-mail')
   const ids = await changed((document) => {
     // Logins that have to fail would have us banned.
     document.setIn(['fail2ban', 'ignore'], document.createNode([`${it.rehearsal.addresses.operator.v4}/32`]))

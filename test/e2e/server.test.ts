@@ -10,7 +10,7 @@ let installed: Installed
 const it = () => installed
 
 before(async () => {
-  installed = await install(process.env.PROVISION_TEST_KEEP || 'e2e-server')
+  installed = await install('e2e-server')
 })
 
 after(() => installed?.stop())

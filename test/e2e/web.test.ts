@@ -10,7 +10,7 @@ import { type Installed, install } from './install.ts'
 let it: Installed
 
 before(async () => {
-  it = await install(process.env.PROVISION_TEST_KEEP || 'e2e-web')
+  it = await install('e2e-web')
 })
 
 after(() => it?.stop())

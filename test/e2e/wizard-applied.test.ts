@@ -12,16 +12,17 @@ import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { proofs } from '../../src/rehearsal/prove.ts'
 import { startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
 import { zonesOf } from '../../src/rehearsal/zones.ts'
+import { ours } from './harness.ts'
 import { openTerminal } from './terminal.ts'
 
-const name = 'e2e-wizard'
+let name: string
 const bin = fileURLToPath(new URL('../../src/bin.js', import.meta.url))
 let scratch: string
 let rehearsal: Rehearsal
 let made: Inventory
 
 before(async () => {
-  await stopRehearsal(name)
+  name = await ours('e2e-wizard')
   scratch = mkdtempSync(join(tmpdir(), 'wizard-test-'))
   const answers = { hostname: 'example.org', address: '192.0.2.10', user: 'alice', name: 'example.org', accounts: 'alice' }
   const text = inventoryText(newServer({ ...answers, mx: 'mx1.example.org', dns: 'manual', web: 'here' }))

@@ -353,21 +353,16 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
   ],
   ['apt-sources: no answer is unknown', aptSources({ release: 'bookworm' }), '', 'unknown'],
 
-  ['time-sync: one runs', clock(), 'package chrony ii\nrunning chrony\nLocalRTC=no\nNTPSynchronized=yes\n', []],
-  ['time-sync: nothing is installed', clock(), 'LocalRTC=no\nNTPSynchronized=no\n', ['service none → systemd-timesyncd']],
-  [
-    'time-sync: what is installed is started',
-    clock(),
-    'package chrony ii\nLocalRTC=no\nNTPSynchronized=no\n',
-    ['service none → chrony'],
-  ],
+  ['time-sync: one runs', clock(), 'package chrony ii\nrunning chrony\nrtc utc\n', []],
+  ['time-sync: nothing is installed', clock(), 'rtc utc\n', ['service none → systemd-timesyncd']],
+  ['time-sync: what is installed is started', clock(), 'package chrony ii\nrtc utc\n', ['service none → chrony']],
   [
     'time-sync: two fight',
     clock(),
-    'package chrony ii\nrunning systemd-timesyncd\nrunning chrony\nLocalRTC=yes\nNTPSynchronized=yes\n',
+    'package chrony ii\nrunning systemd-timesyncd\nrunning chrony\nrtc local\n',
     ['service systemd-timesyncd chrony → systemd-timesyncd', 'hardware clock local time → UTC'],
   ],
-  ['time-sync: a container has its host’s clock', clock(), 'container\nLocalRTC=no\nNTPSynchronized=no\n', []],
+  ['time-sync: a container has its host’s clock', clock(), 'container\nrtc utc\n', []],
 
   [
     'service: as it is, and not there',
