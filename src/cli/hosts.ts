@@ -1,0 +1,44 @@
+import type { Command } from 'commander'
+import type { Io } from '../commands/io.ts'
+import { UnknownHost } from '../errors.ts'
+import { act, type Flags, needsHost, print } from './action.ts'
+import { names, reaching } from './options.ts'
+
+/** What is done with a host and its inventory: the plan and its correction, `list`, `adopt`. */
+export function hosts(program: Command): void {
+  reaching(program)
+    .option('--check', 'plan only, writes nothing; exit code 2 when something differs')
+    .option('--diff', 'the plan with the text that differs')
+    .option('--only <id,…>', 'these playbooks or steps: maddy, access/harden-sshd', names)
+    .option('--yes', 'no question')
+    .option('--overwrite', 'what was edited on the host goes too; a copy is kept there')
+    .option('--prune', 'what is on the host and not declared goes')
+    .action(act((flags, io) => applyAction(program.helpInformation(), flags, io)))
+
+  reaching(program.command('list').description('the ids and titles of playbooks and steps, in order')).action(
+    act(async (flags, io) => (await import('../commands/list.ts')).list(needsHost(flags), io, print)),
+  )
+
+  reaching(program.command('adopt').description('what was edited on the host, and how to keep it')).action(
+    act(async (flags, io) => (await import('../commands/adopt.ts')).adopt(needsHost(flags), io, print)),
+  )
+}
+
+async function applyAction(help: string, flags: Flags, io: Io): Promise<number> {
+  if (flags.host === undefined) {
+    process.stdout.write(help)
+    return 0
+  }
+  const { apply } = await import('../commands/apply.ts')
+  const { check = false, diff = false, yes = false, only } = flags
+  const run = (host: string) => apply({ ...flags, host, check, diff, yes, only }, io)
+  try {
+    return await run(flags.host)
+  } catch (error) {
+    if (!(error instanceof UnknownHost) || io.ask === undefined) throw error
+    io.report.error(error)
+    if (!(await io.ask.confirm('Make one now, by some questions?'))) return 1
+    const made = await (await import('../commands/init.ts')).makeInventory(flags, io, flags.host)
+    return made === undefined ? 1 : run(made)
+  }
+}

@@ -1,0 +1,59 @@
+import type { Command } from 'commander'
+import { act, change, needsHost } from './action.ts'
+import { changing, naming } from './options.ts'
+
+/** What is done with an inventory: `init`, `domain`, `account`, `alias`, `secrets`. */
+export function inventories(program: Command): void {
+  program
+    .command('init [name]')
+    .description('makes an inventory by questions')
+    .option('--inventory <dir>', 'where inventories are (default: $PROVISION_INVENTORY, ./inventory)')
+    .option('--debug', 'stacks')
+    .action(act(async (flags, io, [name]) => (await import('../commands/init.ts')).init(flags, io, name)))
+
+  const domain = program.command('domain').description('the mail domains of an inventory: add [DOMAIN], remove DOMAIN')
+  changing(domain.command('add [domain]').description('one more, by questions, flags or a file; then its records are printed'))
+    .option('--accounts <name,…>', 'its mailboxes')
+    .option('--catch-all <name>', 'the account that gets what nobody else gets')
+    .option('--web <where>', 'here, bare (no site), or the addresses of another host')
+    .option('--dmarc <policy>', 'none, quarantine or reject')
+    .option('--mta-sts <mode>', 'none, testing or enforce')
+    .option('--answers <file>', 'all of it, as in an inventory')
+    .action(act(async (flags, io, [name]) => (await import('../commands/domain.ts')).domainAdd(change(flags), io, name)))
+  changing(domain.command('remove <domain>').description('takes one out, with the site of its name')).action(
+    act(async (flags, io, [name = '']) => (await import('../commands/domain.ts')).domainRemove(change(flags), io, name)),
+  )
+
+  const account = program.command('account').description('the mailboxes of an inventory: add, remove, password ADDRESS')
+  for (const [verb, name, about] of [
+    ['add', 'accountAdd', 'one more; its password is made up'],
+    ['remove', 'accountRemove', 'takes one out'],
+    ['password', 'accountPassword', 'a new password: typed, from stdin, or made up'],
+  ] as const) {
+    changing(account.command(`${verb} <address>`).description(about)).action(
+      act(async (flags, io, [address = '']) => (await import('../commands/account.ts'))[name](change(flags), io, address)),
+    )
+  }
+
+  const alias = program.command('alias').description('the aliases of an inventory: add ADDRESS TARGET…, remove ADDRESS')
+  changing(alias.command('add <address> <target...>').description('one more, for one or several addresses')).action(
+    act(async (flags, io, [address = '', ...to]) =>
+      (await import('../commands/account.ts')).aliasAdd(change(flags), io, address, to),
+    ),
+  )
+  changing(alias.command('remove <address>').description('takes one out')).action(
+    act(async (flags, io, [address = '']) => (await import('../commands/account.ts')).aliasRemove(change(flags), io, address)),
+  )
+
+  const secrets = program.command('secrets').description('the secrets of an inventory: list, show NAME, set NAME, edit [NAME]')
+  for (const [verb, args, about] of [
+    ['list', '', 'the names, and whether each has a value'],
+    ['show', '<name>', 'one value'],
+    ['set', '<name>', 'gives one a value, asked for or from stdin'],
+    ['edit', '[name]', 'opens one, or all of them, in $EDITOR'],
+  ] as const) {
+    naming(secrets.command(`${verb} ${args}`.trim()).description(about)).action(
+      act(async (flags, io, [name]) => (await import('../commands/secrets-cli.ts')).secrets(verb, needsHost(flags), io, name)),
+    )
+  }
+}
