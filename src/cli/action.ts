@@ -20,6 +20,8 @@ export interface Flags {
   readonly web?: string
   readonly dmarc?: string
   readonly mtaSts?: string
+  readonly domain?: string
+  readonly offline?: true
   readonly overwrite?: true
   readonly prune?: true
   readonly json?: true

@@ -37,6 +37,8 @@ export interface OpenOptions {
 export interface Opened {
   /** What it is called in all that is said: the name of its inventory. */
   readonly host: string
+  readonly server: Server
+  readonly store: Inventory['store']
   readonly playbooks: readonly Playbook[]
   readonly connection: Connection
   readonly secrets: {
@@ -77,6 +79,8 @@ export async function open(options: OpenOptions, io: Io): Promise<Opened> {
     if (secretsIn(select(playbooks, options.only)).length > 0) await store.open()
     return {
       host: name,
+      server,
+      store,
       playbooks,
       connection: all.add(await arriving.arrive(dir, inventory.server)),
       secrets: {

@@ -30,8 +30,11 @@ export function zoneText(zone: string, records: readonly DnsRecord[], { ns, seri
 }
 
 /** One record as a line that stands for itself: what is printed to be pasted. */
-export const recordText = ({ name, ttl, type, data }: DnsRecord): string =>
-  `${name}. ${ttl} IN ${type} ${type === 'TXT' ? quoted(data) : data}`
+export const recordText = (record: DnsRecord): string => `${record.name}. ${record.ttl} IN ${record.type} ${dataText(record)}`
+
+/** The data of one record as a zone file has it. */
+export const dataText = ({ type, data }: { readonly type: string; readonly data: string }): string =>
+  type === 'TXT' ? quoted(data) : data
 
 function relative(name: string, zone: string): string {
   if (name === zone) return '@'

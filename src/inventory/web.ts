@@ -43,6 +43,16 @@ const common = {
     .union([Address4, Address6], { error: 'is no address' })
     .optional()
     .meta({ example: '127.0.0.1', description: 'the name server that the host asks; as delivered when left out' }),
+  lookup: z
+    .string()
+    .regex(/^(?:\d+(?:\.\d+){3}(?::\d{1,5})?|\[[0-9a-fA-F:]+\](?::\d{1,5})?|[0-9a-fA-F:]*:[0-9a-fA-F:]*:[0-9a-fA-F:]*)$/, {
+      error: 'is no address, ADDRESS:PORT or [v6]:PORT',
+    })
+    .optional()
+    .meta({
+      example: '192.0.2.53',
+      description: 'the resolver that provision asks on your machine; that machine’s when left out',
+    }),
   ttl: z.int().min(60).max(604_800).default(3600).meta({ description: 'how long others keep our records, in seconds' }),
   wait: z.int().min(0).max(3600).optional().meta({
     example: 2,

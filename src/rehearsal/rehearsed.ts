@@ -18,7 +18,13 @@ export function rehearsed(
   set('address6', addresses.host.v6)
   set('acme/directory', acmeDirectory)
   set('acme/ca', caFile)
-  set('dns', { provider: 'nsupdate', server: dnsServer, key: { name: tsig.name, algorithm: tsig.algorithm }, wait: 2 })
+  set('dns', {
+    provider: 'nsupdate',
+    server: dnsServer,
+    key: { name: tsig.name, algorithm: tsig.algorithm },
+    lookup: dnsServer,
+    wait: 2,
+  })
   set('apt/proxy', aptProxy)
   set('artifacts/maddy/source', 'build')
   set('artifacts/caddy/source', 'build')

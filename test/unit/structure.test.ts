@@ -28,6 +28,7 @@ const only: Readonly<Record<string, readonly string[]>> = {
   figlet: ['files/etc/motd.ts'],
   nodemailer: ['src/rehearsal/'],
   imapflow: ['src/rehearsal/'],
+  'dns-packet': ['src/dns/'],
 }
 
 for (const [name, places] of Object.entries(only)) {

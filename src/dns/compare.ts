@@ -1,0 +1,67 @@
+import { isSingle, purpose, risk, type Said, sameMeaning } from './meaning.ts'
+import type { DnsRecord } from './records.ts'
+
+/** One thing in which a zone is not what it should be. */
+export interface Difference {
+  readonly state: 'missing' | 'wrong' | 'extra'
+  readonly name: string
+  readonly type: DnsRecord['type']
+  /** The record to publish; for what is extra there is none. */
+  readonly record?: DnsRecord | undefined
+  /** What is there instead, or too much. */
+  readonly seen: readonly Said[]
+  /** What goes wrong when nobody mends it. */
+  readonly risk: string
+}
+
+/** What one looks for at a name. */
+export interface Wanted {
+  readonly name: string
+  readonly type: DnsRecord['type']
+  readonly records: readonly DnsRecord[]
+}
+
+/** What has to be asked for: each name and type of these records, and both kinds of address wherever there is one. */
+export function wantedOf(records: readonly DnsRecord[]): readonly Wanted[] {
+  const keys = new Map<string, Wanted>()
+  const add = (name: string, type: DnsRecord['type'], more: readonly DnsRecord[]) => {
+    const key = `${name} ${type}`
+    keys.set(key, { name, type, records: [...(keys.get(key)?.records ?? []), ...more] })
+  }
+  for (const record of records) {
+    add(record.name, record.type, [record])
+    // An address of the other kind, which nobody answers at, is as bad as a wrong one.
+    if (record.type === 'A') add(record.name, 'AAAA', [])
+    if (record.type === 'AAAA') add(record.name, 'A', [])
+  }
+  return [...keys.values()]
+}
+
+/** In what a name differs, given what is there. Pure. TXT are compared as a set, and only with those of the same purpose. */
+export function differences({ name, type, records }: Wanted, there: readonly Said[]): readonly Difference[] {
+  const alias = there.filter((said) => said.type === 'CNAME')
+  if (alias.length > 0) return records.map((record) => ({ state: 'wrong', name, type, record, seen: alias, risk: risk(record) }))
+  const left = [...there]
+  const unmet = records.filter((record) => {
+    const at = left.findIndex((said) => sameMeaning(said, record))
+    if (at >= 0) left.splice(at, 1)
+    return at < 0
+  })
+  const against = (record: Said) => left.filter((said) => purpose(said) === purpose(record))
+  const wrong = unmet.map((record): Difference => {
+    const seen = isSingle(record) ? against(record) : []
+    return { state: seen.length > 0 ? 'wrong' : 'missing', name, type, record, seen, risk: risk(record) }
+  })
+  const told = new Set(wrong.flatMap(({ seen }) => seen))
+  const ours = new Set(records.map(purpose))
+  const extra = left.filter((said) => !told.has(said) && (type === 'TXT' || type === 'CAA' ? ours.has(purpose(said)) : true))
+  return [...wrong, ...extra.map((said): Difference => ({ state: 'extra', name, type, seen: [said], risk: tooMuch(said) }))]
+}
+
+function tooMuch(said: Said): string {
+  if (said.type === 'CAA') return 'certificates: others may issue them too'
+  if (purpose(said) === 'TXT spf1') return 'mail outage: with two of them SPF fails for everybody'
+  if (said.type === 'TXT') return 'with two of them neither counts'
+  if (said.type === 'TLSA') return 'none while another one is right'
+  return 'a part of what comes for it goes there'
+}

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { parseDocument } from 'yaml'
+import { $ } from 'zx'
+import { checkZones, type ZoneCheck } from '../../src/dns/check.ts'
+import { type DnsRecord, desiredRecords } from '../../src/dns/records.ts'
+import { resolvers } from '../../src/dns/servers.ts'
+import { secretTag } from '../../src/inventory/yaml.ts'
+import { loadInventory, type Server } from '../../src/inventory.ts'
+import type { Rehearsal } from '../../src/rehearsal/open.ts'
+import { startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
+import { caFile, rehearsed } from '../../src/rehearsal/rehearsed.ts'
+import { zonesOf } from '../../src/rehearsal/zones.ts'
+import { sh } from '../../src/sh.ts'
+import { root } from '../../src/text.ts'
+import { ours } from './harness.ts'
+
+let rehearsal: Rehearsal
+let server: Server
+let zones: ReadonlyMap<string, readonly DnsRecord[]>
+let inventory: string
+
+before(async () => {
+  const text = readFileSync(new URL('inventory/xoyize.xyz.yml', root), 'utf8')
+  const reference = (await loadInventory(new URL('inventory', root).pathname, 'xoyize.xyz')).server
+  const mxname = reference.mail.hostname
+  rehearsal = await startRehearsal({ name: await ours('dns-zones'), mxname, zones: zonesOf(reference), image: null })
+  inventory = join(rehearsal.directory, 'inventory')
+  mkdirSync(inventory, { mode: 0o700 })
+  copyFileSync(rehearsal.caBundle, join(inventory, caFile))
+  const document = rehearsed(parseDocument(text, { customTags: [secretTag] }), rehearsal)
+  writeFileSync(join(inventory, 'xoyize.xyz.yml'), document.toString())
+  server = (await loadInventory(inventory, 'xoyize.xyz')).server
+  zones = desiredRecords(server)
+})
+
+after(() => stopRehearsal(rehearsal?.name ?? ''))
+
+const check = (of = zones): Promise<readonly ZoneCheck[]> =>
+  checkZones(of, { resolvers: resolvers(server.dns.lookup), tries: [1000, 1000] })
+
+/** Each finding in a line. */
+const told = (checks: readonly ZoneCheck[]): readonly string[] =>
+  checks.flatMap(({ findings, unknown }) => [
+    ...findings.map(({ state, name, type, seen }) => [state, name, type, ...seen.map(({ data }) => data)].join(' ')),
+    ...unknown.map(({ where, why }) => `unknown ${where}: ${why}`),
+  ])
+
+/** What a hand does to the zones, past us. */
+async function update(...lines: readonly string[]): Promise<void> {
+  const { tsig, dnsServer } = rehearsal
+  const script = [`server ${dnsServer}`, ...lines, 'send', ''].join('\n')
+  await rehearsal.internet.must(sh`printf '%s' ${script} | nsupdate -y ${[tsig.algorithm, tsig.name, tsig.secret].join(':')}`)
+}
+
+/** The command line of an operator without a host. */
+async function provision(...args: readonly string[]) {
+  const flags = ['--host', 'xoyize.xyz', '--inventory', inventory, '--offline']
+  return $({
+    nothrow: true,
+    quiet: true,
+    timeout: '60s',
+  })`${process.execPath} ${join(root.pathname, 'src/bin.js')} ${args} ${flags}`
+}
+
+test('zones as they should be: nothing to say, over IPv4 and IPv6', async () => {
+  const checks = await check()
+  assert.deepEqual(told(checks), [])
+  for (const { servers } of checks)
+    assert.deepEqual(
+      servers.map(({ address }) => address),
+      [rehearsal.addresses.roles.dns.v4, rehearsal.addresses.roles.dns.v6],
+    )
+})
+
+const peer = '192.0.2.66'
+const faults: readonly {
+  readonly fault: string
+  readonly make: readonly string[]
+  readonly mend: readonly string[]
+  readonly found: readonly string[]
+}[] = [
+  {
+    fault: 'no MX',
+    make: ['del cinay.eu MX'],
+    mend: ['add cinay.eu 3600 MX 10 mx1.xoyize.xyz.'],
+    found: ['missing cinay.eu MX'],
+  },
+  {
+    fault: 'an MX without its final dot',
+    make: ['del cinay.eu MX', 'add cinay.eu 3600 MX 10 mx1.xoyize.xyz.cinay.eu.'],
+    mend: ['del cinay.eu MX', 'add cinay.eu 3600 MX 10 mx1.xoyize.xyz.'],
+    found: ['wrong cinay.eu MX 10 mx1.xoyize.xyz.cinay.eu.'],
+  },
+  {
+    fault: 'the address of the server before',
+    make: ['del mx1.xoyize.xyz A', `add mx1.xoyize.xyz 3600 A ${peer}`],
+    mend: ['del mx1.xoyize.xyz A', 'add mx1.xoyize.xyz 3600 A HOST4'],
+    found: [`wrong mx1.xoyize.xyz A ${peer}`],
+  },
+  {
+    fault: 'a second address that nobody declared',
+    make: [`add yanfi.net 3600 A ${peer}`],
+    mend: [`del yanfi.net A ${peer}`],
+    found: [`extra yanfi.net A ${peer}`],
+  },
+  {
+    fault: 'a second SPF record',
+    make: ['add yanfi.net 600 TXT "v=spf1 a -all"'],
+    mend: ['del yanfi.net TXT "v=spf1 a -all"'],
+    found: ['extra yanfi.net TXT v=spf1 a -all'],
+  },
+  {
+    fault: 'an SPF that lets the web’s host send',
+    make: ['del rnmkcy.eu TXT', 'add rnmkcy.eu 600 TXT "v=spf1 a mx -all"'],
+    mend: ['del rnmkcy.eu TXT', 'add rnmkcy.eu 600 TXT "v=spf1 mx -all"'],
+    found: ['wrong rnmkcy.eu TXT v=spf1 a mx -all'],
+  },
+  {
+    fault: 'the id of an old policy',
+    make: ['del _mta-sts.cinay.eu TXT', 'add _mta-sts.cinay.eu 600 TXT "v=STSv1; id=1"'],
+    mend: ['del _mta-sts.cinay.eu TXT', 'add _mta-sts.cinay.eu 600 TXT "POLICY"'],
+    found: ['wrong _mta-sts.cinay.eu TXT v=STSv1; id=1'],
+  },
+  {
+    fault: 'an alias where the MX leads',
+    make: ['del autoconfig.yanfi.net A', 'del autoconfig.yanfi.net AAAA', 'add autoconfig.yanfi.net 3600 CNAME nowhere.example.'],
+    mend: ['del autoconfig.yanfi.net CNAME', 'add autoconfig.yanfi.net 3600 A HOST4', 'add autoconfig.yanfi.net 3600 AAAA HOST6'],
+    found: ['wrong autoconfig.yanfi.net A nowhere.example.', 'wrong autoconfig.yanfi.net AAAA nowhere.example.'],
+  },
+  {
+    fault: 'a record below a name, which takes the wildcard’s address from it',
+    make: ['del static.cinay.eu A', 'del static.cinay.eu AAAA', 'add _acme-challenge.static.cinay.eu 60 TXT "x"'],
+    mend: ['del _acme-challenge.static.cinay.eu TXT', 'add static.cinay.eu 3600 A HOST4', 'add static.cinay.eu 3600 AAAA HOST6'],
+    found: ['missing static.cinay.eu A', 'missing static.cinay.eu AAAA'],
+  },
+  {
+    fault: 'another CA that may issue',
+    make: ['add cinay.eu 3600 CAA 0 issue "ca.example"'],
+    mend: ['del cinay.eu CAA 0 issue "ca.example"'],
+    found: ['extra cinay.eu CAA 0 issue "ca.example"'],
+  },
+]
+
+for (const { fault, make, mend, found } of faults) {
+  test(`dns check: ${fault}`, async () => {
+    await update(...make)
+    try {
+      assert.deepEqual(told(await check()), found)
+    } finally {
+      await update(...mend.map(filled))
+    }
+    assert.deepEqual(told(await check()), [])
+  })
+}
+
+const filled = (line: string): string =>
+  line
+    .replace('HOST4', server.address)
+    .replace('HOST6', server.address6 ?? '')
+    .replace('POLICY', zones.get('cinay.eu')!.find(({ name }) => name === '_mta-sts.cinay.eu')!.data)
+
+test('dns check: what says the same in other words is the same, and what is none of our business is not told', async () => {
+  await update('del cinay.eu TXT', 'add cinay.eu 60 TXT "v=spf1  +MX" " -ALL"', 'add cinay.eu 60 TXT "site-verification=1"')
+  await update(
+    'del _dmarc.cinay.eu TXT',
+    'add _dmarc.cinay.eu 60 TXT "v=DMARC1;p=quarantine;rua=mailto:Postmaster@cinay.eu;pct=100"',
+  )
+  try {
+    assert.deepEqual(told(await check()), [])
+  } finally {
+    const dmarc = zones.get('cinay.eu')!.find(({ name }) => name === '_dmarc.cinay.eu')!.data
+    await update('del cinay.eu TXT', 'add cinay.eu 600 TXT "v=spf1 mx -all"')
+    await update('del _dmarc.cinay.eu TXT', `add _dmarc.cinay.eu 3600 TXT "${dmarc}"`)
+  }
+})
+
+test('dns check: a name server that does not answer is unknown, and the others are heard', async () => {
+  // Nobody has this address.
+  const silent = rehearsal.dnsServer.replace(/\d+$/, '99')
+  await update('add yanfi.net 60 NS silent.internet.example.', 'del yanfi.net MX')
+  await update(`add silent.internet.example 60 A ${silent}`)
+  try {
+    const found = told(await check())
+    assert.deepEqual(found, ['missing yanfi.net MX', `unknown silent.internet.example (${silent}): no answer within 2 s`])
+  } finally {
+    await update('del yanfi.net NS silent.internet.example.', 'add yanfi.net 3600 MX 10 mx1.xoyize.xyz.')
+    await update('del silent.internet.example A')
+  }
+})
+
+test('dns check: a name server that does not speak for the zone is unknown', async () => {
+  await update('add yanfi.net 60 NS mx.peer.example.')
+  try {
+    const { v4, v6 } = rehearsal.addresses.roles.peer
+    const lame = (await check()).flatMap(({ unknown }) => unknown.map(({ where }) => where))
+    assert.deepEqual(lame, [`mx.peer.example (${v4})`, `mx.peer.example (${v6})`])
+  } finally {
+    await update('del yanfi.net NS mx.peer.example.')
+  }
+})
+
+test('the command: nothing to publish is 0, a finding 2, nobody there 1 and never “missing”', async () => {
+  assert.equal((await provision('dns', 'check')).exitCode, 0)
+  await update('del cinay.eu MX')
+  try {
+    const { exitCode, stdout } = await provision('dns', 'check', '--domain', 'cinay.eu')
+    assert.equal(exitCode, 2, stdout)
+    assert.match(stdout, /missing cinay\.eu MX: mail outage/)
+    assert.match(stdout, /publish: cinay\.eu\. 3600 IN MX 10 mx1\.xoyize\.xyz\.$/m)
+    const events = (await provision('dns', 'check', '--json')).stdout.trim().split('\n')
+    assert.deepEqual(
+      events.map((line) => JSON.parse(line).event),
+      ['finding', 'end'],
+    )
+  } finally {
+    await update('add cinay.eu 3600 MX 10 mx1.xoyize.xyz.')
+  }
+  await rehearsal.internet.must(sh`systemctl stop named`)
+  try {
+    const { exitCode, stdout } = await provision('dns', 'check')
+    assert.equal(exitCode, 1, stdout)
+    assert.doesNotMatch(stdout, /missing|wrong|extra/)
+  } finally {
+    await rehearsal.internet.must(sh`systemctl start named`)
+  }
+})
+
+test('dns zone: named-checkzone accepts each', async () => {
+  const { exitCode, stdout, stderr } = await provision('dns', 'zone', '--json')
+  assert.equal(exitCode, 0, stderr)
+  for (const line of stdout.trim().split('\n')) {
+    const { zone, text } = JSON.parse(line) as { readonly zone: string; readonly text: string }
+    await rehearsal.internet.must(
+      sh`printf '%s' ${text} > /tmp/zone; named-checkzone -k fail -m fail -M fail -n fail -S fail ${zone} /tmp/zone`,
+    )
+  }
+})
