@@ -54,7 +54,7 @@ const absent: Readonly<Record<string, (key: string) => string>> = {
   'ufw-defaults': () => 'end\n',
   ban: () => 'address 192.0.2.1\njail sshd\n',
   'apt-sources': () => 'source\t/etc/apt/sources.list\thttp://mirror.example/debian\tstable\tmain\nend\n',
-  'time-sync': () => 'LocalRTC=yes\nNTPSynchronized=no\n',
+  'time-sync': () => 'rtc local\nunsynchronised\n',
   upgrade: (name) => `pending ${name}\n`,
   artifact: (name) => `${name}\tamd64\tabsent\t\n`,
   certificate: (name) => `absent ${name}\n`,
