@@ -60,12 +60,12 @@ export async function build(wanted: Build): Promise<{ readonly path: string; rea
   try {
     const go = await toolchain(wanted, work, places)
     log(`building ${name} ${version} for ${architecture} from its Go module: this takes some minutes`)
-    const sources = await fetchModule(go, `${module}@v${version}`, work, { ...places, GOTOOLCHAIN: 'local' }, log)
+    const sources = await fetchModule(go, `${module}@v${version}`, work, { ...places, GOTOOLCHAIN: 'local' }, counted(log, name))
     await lock.check(key, sources.sum, `${module}@v${version}`)
     const output = join(work, name)
-    await run(go, ['build', '-C', sources.dir, '-trimpath', '-buildvcs=false', ...flags(version), '-o', output, main], {
+    await run(go, ['build', '-v', '-C', sources.dir, '-trimpath', '-buildvcs=false', ...flags(version), '-o', output, main], {
       env: { ...places, GOTOOLCHAIN: 'local', CGO_ENABLED: '0', GOOS: 'linux', GOARCH: architecture },
-      log,
+      log: counted(log, name),
     })
     const sha256 = await sha256Of(output)
     const path = join(wanted.cacheDir, 'built', `${stem(wanted, sources.sum)}${sha256}`)
@@ -74,6 +74,18 @@ export async function build(wanted: Build): Promise<{ readonly path: string; rea
     return { path, sha256 }
   } finally {
     await rm(work, { recursive: true, force: true })
+  }
+}
+
+/** Hundreds of lines of go, a module or a package each, as one for every fifty; what is neither is passed on as it is. */
+export function counted(log: (line: string) => void, name: string): (line: string) => void {
+  const counts = { modules: 0, packages: 0 }
+  return (line) => {
+    const of = line.startsWith('go: downloading ') ? 'modules' : /^[\w.~-]+(\/[\w.~-]+)*$/.test(line) ? 'packages' : undefined
+    if (of === undefined) return log(line)
+    counts[of] += 1
+    if (counts[of] % 50 === 1)
+      log(`${name}: ${of === 'modules' ? 'downloading its modules' : 'compiling its packages'}, ${counts[of]} begun`)
   }
 }
 

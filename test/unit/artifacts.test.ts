@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { keepBuilt } from '../../src/artifacts/go.ts'
+import { counted, keepBuilt } from '../../src/artifacts/go.ts'
 import { tar, untar } from '../../src/artifacts/tar.ts'
 import { artifactSource, openLock } from '../../src/artifacts.ts'
 import { Server } from '../../src/inventory.ts'
@@ -223,4 +223,23 @@ test('tar: what GNU tar writes is read, long names and all compressions included
   assert.equal(readFileSync(join(dir, 'e/f'), 'utf8'), 'hello\n')
   assert.throws(() => untar('x', readFileSync(join(dir, 'y.tar')).subarray(0, 515)), /is cut off/)
   assert.throws(() => untar('x', gzipSync(Buffer.from('hello')).subarray(0, 15)), /cannot be unpacked/)
+})
+
+test('go’s hundreds of lines become one for every fifty; what it complains of is passed on', () => {
+  const heard: string[] = []
+  const log = counted((line) => heard.push(line), 'caddy')
+  for (let i = 0; i < 120; i++) log(`go: downloading github.com/a/b${i} v1.0.${i}`)
+  for (let i = 0; i < 60; i++) log(`github.com/a/b/v2/internal/p${i}`)
+  log('runtime')
+  log('# github.com/a/b')
+  log('./main.go:3:8: undefined: x')
+  assert.deepEqual(heard, [
+    'caddy: downloading its modules, 1 begun',
+    'caddy: downloading its modules, 51 begun',
+    'caddy: downloading its modules, 101 begun',
+    'caddy: compiling its packages, 1 begun',
+    'caddy: compiling its packages, 51 begun',
+    '# github.com/a/b',
+    './main.go:3:8: undefined: x',
+  ])
 })
