@@ -53,8 +53,14 @@ export const base = (server: Base): Playbook =>
     step('Install the automatic updates', [packages({ name: 'updates', installed: ['unattended-upgrades'] })]),
     step('Configure the automatic updates', [
       file({ path: '/etc/apt/apt.conf.d/52provision-updates', content: updates(server.updates) }),
+      // What a run did, held back or could not do is told: see the playbook ntfy.
+      directory({ path: upgradeUnit }),
+      file({ path: `${upgradeUnit}/provision.conf`, content: text(`${upgradeUnit.slice(1)}/provision.conf`) }),
     ]),
-    step('Run the automatic updates', [service({ unit: 'apt-daily.timer' }), service({ unit: 'apt-daily-upgrade.timer' })]),
+    step('Run the automatic updates', [
+      service({ unit: 'apt-daily.timer' }),
+      service({ unit: 'apt-daily-upgrade.timer', reads: [upgradeUnit] }),
+    ]),
 
     step('Name the host', [hostname({ name: server.hostname }), file({ path: '/etc/hosts', content: hosts(server.hostname) })]),
     step('Set the time zone and the locales', [
@@ -81,3 +87,5 @@ export const base = (server: Base): Playbook =>
     ]),
     step('Run the journal', [service({ unit: 'systemd-journald.service', reads: ['/etc/systemd/journald.conf.d'] })]),
   ])
+
+const upgradeUnit = '/etc/systemd/system/apt-daily-upgrade.service.d'

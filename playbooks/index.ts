@@ -9,6 +9,7 @@ import { fail2ban } from './fail2ban.ts'
 import { firewall } from './firewall.ts'
 import { maddy } from './maddy.ts'
 import { msmtp } from './msmtp.ts'
+import { ntfy } from './ntfy.ts'
 
 /** What playbooks need besides the inventory. */
 export interface Context {
@@ -28,4 +29,5 @@ export const server = (s: Server, { prune, origins }: Context): readonly Playboo
   maddy({ ...s, origin: origins.maddy, stampKey: s.stamp_key, prune }),
   caddy({ ...s, origin: origins.caddy, stampKey: s.stamp_key }),
   msmtp({ ...s, stampKey: s.stamp_key }),
+  ntfy(s),
 ]

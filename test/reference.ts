@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { server as playbooks } from '../playbooks/index.ts'
+import { secretTag } from '../src/inventory/yaml.ts'
 import { Server } from '../src/inventory.ts'
 import type { ArtifactOrigin } from '../src/kinds/artifact.ts'
 import { Secret } from '../src/secret.ts'
@@ -8,7 +9,9 @@ import type { Playbook } from '../src/step.ts'
 
 /** The reference server, as its inventory says, with every secret known. */
 export function referenceServer(change: (raw: Record<string, unknown>) => void = () => undefined): Server {
-  const raw = parse(readFileSync(new URL('../inventory/xoyize.xyz.yml', import.meta.url), 'utf8')) as Record<string, unknown>
+  const raw = parse(readFileSync(new URL('../inventory/xoyize.xyz.yml', import.meta.url), 'utf8'), {
+    customTags: [secretTag],
+  }) as Record<string, unknown>
   change(raw)
   return known(Server.parse(raw)) as Server
 }

@@ -6,6 +6,7 @@ import { conflicts } from './conflicts.ts'
 import * as f from './fields.ts'
 import { Domain as DomainField, Mail } from './mail.ts'
 import * as n from './networks.ts'
+import { Ntfy } from './notify.ts'
 import { defaultPort } from './reach.ts'
 import { secretField, unbound } from './secret-field.ts'
 import { Acme, Dns, Site as SiteField } from './web.ts'
@@ -103,6 +104,9 @@ export const ServerShape = z.strictObject({
   mail: Mail.meta({ description: 'the mail server' }),
   domains: z.array(DomainField).min(1).meta({ description: 'the mail domains' }),
   sites: z.array(SiteField).default([]).meta({ description: 'the web sites of this host' }),
+  ntfy: Ntfy.optional().meta({
+    description: 'where the host says what an operator should hear; by mail to postmaster when left out',
+  }),
   artifacts: Artifacts.prefault({}).meta({ description: 'programs that Debian does not package, pinned' }),
   stamp_key: secretField('key')
     .default(() => unbound('provision/stamp-key', 'key'))

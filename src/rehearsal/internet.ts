@@ -8,16 +8,18 @@ import { until } from './local.ts'
 import type { Machine } from './machine.ts'
 import { makeMachine } from './make-machine.ts'
 import { machineDirectory } from './paths.ts'
-import { roleNumbers, type Service, type World } from './service.ts'
+import { fetchPrograms } from './programs.ts'
+import { programsDirectory, roleNumbers, type Service, type World } from './service.ts'
 import { aptRelay, aptSocketDirectory } from './services/apt-relay.ts'
 import { bind } from './services/bind.ts'
 import { ca, certificates } from './services/ca.ts'
+import { ntfy } from './services/ntfy.ts'
 import { acmePorts, pebble } from './services/pebble.ts'
 import { postfix } from './services/postfix.ts'
 import type { State } from './state.ts'
 
 /** The parts of the small internet, in the order in which they are prepared. One more is one more file. */
-const services: readonly Service[] = [ca, bind, pebble, postfix, aptRelay]
+const services: readonly Service[] = [ca, bind, pebble, postfix, ntfy, aptRelay]
 
 const image: Image = [
   ...bare,
@@ -29,7 +31,13 @@ const image: Image = [
 ]
 
 /** Makes the machine that is the small internet; not booted yet. */
-export function makeInternet(workshop: Workshop, rehearsal: string, { network, world, rootPassword }: State): Promise<Machine> {
+export async function makeInternet(
+  workshop: Workshop,
+  rehearsal: string,
+  { network, world, rootPassword }: State,
+): Promise<Machine> {
+  const programs = join(rehearsal, 'programs')
+  await fetchPrograms(services, programs, workshop.onProgress)
   return makeMachine(machineDirectory(rehearsal, 'internet'), workshop, {
     name: 'internet',
     image,
@@ -38,7 +46,7 @@ export function makeInternet(workshop: Workshop, rehearsal: string, { network, w
     hostname: 'internet',
     resolver: world.addresses.dns.v4,
     rootPassword,
-    binds: [`${join(rehearsal, 'apt')}:${aptSocketDirectory}`],
+    binds: [`${join(rehearsal, 'apt')}:${aptSocketDirectory}`, `${programs}:${programsDirectory}`],
     files: Object.assign({}, ...services.map((service) => service.files(world))),
     prepare: sh`${services.flatMap((service) => (service.prepare === undefined ? [] : [service.prepare(world)]))}`,
   })

@@ -9,7 +9,7 @@ import { caFile, rehearsed } from './rehearsed.ts'
 /** What of a rehearsal an inventory is written for; a test with several hosts says which of them. */
 export type Stage = Pick<
   Rehearsal,
-  'directory' | 'host' | 'addresses' | 'acmeDirectory' | 'caBundle' | 'dnsServer' | 'tsig' | 'aptProxy'
+  'directory' | 'host' | 'addresses' | 'acmeDirectory' | 'caBundle' | 'dnsServer' | 'tsig' | 'aptProxy' | 'ntfy'
 >
 
 /**
@@ -29,7 +29,10 @@ export async function writeInventory(
   const identity = join(dir, 'identity')
   if ((await readIdentity(identity)) === undefined) await makeIdentity(identity, () => undefined)
   const inventory = await loadInventory(dir, name)
-  await inventory.store.update((values) => new Map([...values, ['dns/tsig', rehearsal.tsig.secret]]), say)
+  const token = inventory.server.ntfy?.token
+  const given = new Map([['dns/tsig', rehearsal.tsig.secret]])
+  if (token !== undefined) given.set(token.name, rehearsal.ntfy.token)
+  await inventory.store.update((values) => new Map([...values, ...given]), say)
   return inventory
 }
 

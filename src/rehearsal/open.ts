@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startAptCache } from './apt-daemon.ts'
 import { machineNames, makeHost, openWorkshop } from './hosts.ts'
@@ -10,6 +11,7 @@ import { readMirror } from './mirror.ts'
 import { machineDirectory } from './paths.ts'
 import { internetDomain, type Tsig } from './service.ts'
 import { aptPort } from './services/apt-relay.ts'
+import { ntfyTokenFile, ntfyUrl } from './services/ntfy.ts'
 import { acmePorts } from './services/pebble.ts'
 import { type Addresses, addressesOf, type State } from './state.ts'
 
@@ -28,6 +30,8 @@ export interface Rehearsal {
   readonly acmeDirectory: string
   readonly dnsServer: string
   readonly tsig: Tsig
+  /** Where hosts tell what an operator should hear, and the token that lets them. */
+  readonly ntfy: { readonly url: string; readonly token: string }
   /** The proxy for the hosts' apt. They have no other way to a package. */
   readonly aptProxy: string
   readonly rootPassword: string
@@ -58,6 +62,9 @@ export function openRehearsal(name: string, directory: string, state: State, onP
     acmeDirectory: `https://acme.${internetDomain}:${acmePorts.directory}/dir`,
     dnsServer: world.addresses.dns.v4,
     tsig: world.tsig,
+    get ntfy() {
+      return { url: ntfyUrl, token: readFileSync(join(machine('internet').root, ntfyTokenFile), 'utf8').trim() }
+    },
     aptProxy: `http://${world.addresses.apt.v4}:${aptPort}`,
     rootPassword,
 

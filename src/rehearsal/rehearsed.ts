@@ -10,7 +10,8 @@ export function rehearsed(
     dnsServer,
     tsig,
     aptProxy,
-  }: Pick<Rehearsal, 'addresses' | 'acmeDirectory' | 'dnsServer' | 'tsig' | 'aptProxy'>,
+    ntfy,
+  }: Pick<Rehearsal, 'addresses' | 'acmeDirectory' | 'dnsServer' | 'tsig' | 'aptProxy' | 'ntfy'>,
 ): Document {
   const copy = document.clone()
   const set = (path: string, value: unknown) => copy.setIn(path.split('/'), copy.createNode(value))
@@ -26,6 +27,7 @@ export function rehearsed(
     wait: 2,
   })
   set('apt/proxy', aptProxy)
+  if (copy.hasIn(['ntfy'])) set('ntfy/url', ntfy.url)
   set('artifacts/maddy/source', 'build')
   set('artifacts/caddy/source', 'build')
   set('artifacts/acme.sh/source', 'debian')

@@ -39,6 +39,8 @@ export interface Tsig {
 export interface Service {
   readonly name: string
   readonly packages: readonly string[]
+  /** A program that Debian 12 does not package and Debian 13 does; seen below `programsDirectory`. */
+  readonly debian13?: { readonly name: string; readonly version: string; readonly path: string }
   /** Done once, in the image: units are enabled or masked here. */
   readonly image?: Sh
   /** Its configuration for this rehearsal, by path. */
@@ -48,6 +50,9 @@ export interface Service {
   /** Succeeds once it answers. */
   ready(world: World): Sh
 }
+
+/** Where the machine that is the small internet sees programs of Debian 13. */
+export const programsDirectory = '/srv/programs'
 
 /** The domain of the small internet's own names: ns, acme, apt… */
 export const internetDomain = 'internet.example'

@@ -93,9 +93,9 @@ export async function operatorOf(
   mkdirSync(join(directory, '.ssh'), { recursive: true, mode: 0o700 })
   await $`ssh-keygen -q -t ed25519 -N '' -C ${`${as}@example`} -f ${join(directory, '.ssh', 'id_ed25519')}`
   const { address: v4, address6: v6 } = host
-  const { acmeDirectory, caBundle, dnsServer, tsig, aptProxy } = rehearsal
+  const { acmeDirectory, caBundle, dnsServer, tsig, aptProxy, ntfy } = rehearsal
   const addresses = { ...rehearsal.addresses, host: { v4, v6 } }
-  const at = { directory, host, addresses, acmeDirectory, caBundle, dnsServer, tsig, aptProxy }
+  const at = { directory, host, addresses, acmeDirectory, caBundle, dnsServer, tsig, aptProxy, ntfy }
   await writeInventory(await loadInventory(join(repository, 'inventory'), name), at, () => undefined)
   const operator = { host, home: directory, inventory: join(directory, 'inventory') }
   if (change !== undefined) edit(operator, change)

@@ -3,10 +3,14 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parse } from 'yaml'
 import { reachIn, reachOf } from '../../src/inventory/reach.ts'
+import { secretTag } from '../../src/inventory/yaml.ts'
 import { Server } from '../../src/inventory.ts'
 
 const reference = (): Record<string, unknown> =>
-  parse(readFileSync(new URL('../../inventory/xoyize.xyz.yml', import.meta.url), 'utf8')) as Record<string, unknown>
+  parse(readFileSync(new URL('../../inventory/xoyize.xyz.yml', import.meta.url), 'utf8'), { customTags: [secretTag] }) as Record<
+    string,
+    unknown
+  >
 const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4xYdVUnIgxTkfrBd0ieltw6Ry8ppu7yUBoNjL6n7eR somebody'
 
 for (const [what, change] of Object.entries({

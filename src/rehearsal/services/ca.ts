@@ -24,7 +24,8 @@ certify() {
   rm -- "$1.csr" "$1.ext"
 }
 certify acme ${`acme.${internetDomain}`} ${addresses.acme.v4} ${addresses.acme.v6}
-certify peer ${peerMx} ${addresses.peer.v4} ${addresses.peer.v6}`,
+certify peer ${peerMx} ${addresses.peer.v4} ${addresses.peer.v6}
+certify ntfy ${`ntfy.${internetDomain}`} ${addresses.ntfy.v4} ${addresses.ntfy.v6}`,
 
   ready: () => sh`test -s ${certificates}/ca.pem`,
 }

@@ -1,0 +1,42 @@
+import { notify, notifyCurl } from '../files/usr/local/sbin/provision-notify.ts'
+import type { Server } from '../src/inventory.ts'
+import { directory } from '../src/kinds/directory.ts'
+import { file } from '../src/kinds/file.ts'
+import { packages } from '../src/kinds/packages.ts'
+import { sh } from '../src/sh.ts'
+import { type Playbook, playbook, step } from '../src/step.ts'
+import { text } from '../src/text.ts'
+
+type Ntfy = Pick<Server, 'hostname' | 'ntfy' | 'acme'>
+
+/** What an operator should hear: failed units, updates, and whatever else calls provision-notify. By mail where there is no ntfy. */
+export const ntfy = ({ hostname, ntfy: to, acme }: Ntfy): Playbook =>
+  playbook('ntfy', [
+    step('Install what messages are sent with', [packages({ name: 'ntfy', installed: ['curl'] })]),
+
+    step('Configure what the host tells', [
+      directory({ path: '/etc/provision', mode: '0700' }),
+      ...(to === undefined
+        ? []
+        : [
+            ...(acme.ca === undefined ? [] : [file({ path: caFile, content: acme.ca })]),
+            file({
+              path: config,
+              mode: '0600',
+              content: notifyCurl({ ...to, token: to.token, ca: acme.ca === undefined ? undefined : caFile }),
+            }),
+          ]),
+      script('provision-notify', notify({ hostname, config: to === undefined ? undefined : config })),
+      script('provision-updates', text('usr/local/sbin/provision-updates')),
+      file({
+        path: '/etc/systemd/system/provision-failure@.service',
+        content: text('etc/systemd/system/provision-failure@.service'),
+      }),
+    ]),
+  ])
+
+const config = '/etc/provision/ntfy.curl'
+const caFile = '/etc/provision/ntfy-ca.pem'
+
+const script = (name: string, content: string) =>
+  file({ path: `/usr/local/sbin/${name}`, mode: '0755', content, check: sh`sh -n "$tmp"` })
