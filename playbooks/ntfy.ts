@@ -1,6 +1,5 @@
 import { notify, notifyCurl } from '../files/usr/local/sbin/provision-notify.ts'
 import type { Server } from '../src/inventory.ts'
-import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
 import { packages } from '../src/kinds/packages.ts'
 import { sh } from '../src/sh.ts'
@@ -15,7 +14,6 @@ export const ntfy = ({ hostname, ntfy: to, acme }: Ntfy): Playbook =>
     step('Install what messages are sent with', [packages({ name: 'ntfy', installed: ['curl'] })]),
 
     step('Configure what the host tells', [
-      directory({ path: '/etc/provision', mode: '0700' }),
       ...(to === undefined
         ? []
         : [
