@@ -5,6 +5,7 @@ import { Interrupted, ProvisionError } from '../errors.ts'
 /** Every flag of every command, as commander gives them. */
 export interface Flags {
   readonly host?: string
+  readonly all?: true
   readonly inventory?: string
   readonly address?: string
   readonly hostKey?: string

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Io } from '../commands/io.ts'
-import { UnknownHost } from '../errors.ts'
+import { ProvisionError, UnknownHost } from '../errors.ts'
 import { act, type Flags, needsHost, print } from './action.ts'
 import { names, reaching } from './options.ts'
 
@@ -13,6 +13,7 @@ export function hosts(program: Command): void {
     .option('--yes', 'no question')
     .option('--overwrite', 'what was edited on the host goes too; a copy is kept there')
     .option('--prune', 'what is on the host and not declared goes')
+    .option('--all', 'every inventory of the folder; --host takes several as well, with commas')
     .action(act((flags, io) => applyAction(program.helpInformation(), flags, io)))
 
   reaching(program.command('list').description('the ids and titles of playbooks and steps, in order')).action(
@@ -25,12 +26,18 @@ export function hosts(program: Command): void {
 }
 
 async function applyAction(help: string, flags: Flags, io: Io): Promise<number> {
+  const { check = false, diff = false, yes = false, only } = flags
+  const several = names(flags.host ?? '')
+  if (flags.all === true || several.length > 1) {
+    if (flags.all && several.length > 0)
+      throw new ProvisionError('--all', 'is every host, and --host names some', 'say one of them')
+    return (await import('../commands/fleet.ts')).fleet({ ...flags, hosts: several, check, diff, yes, only }, io)
+  }
   if (flags.host === undefined) {
     process.stdout.write(help)
     return 0
   }
   const { apply } = await import('../commands/apply.ts')
-  const { check = false, diff = false, yes = false, only } = flags
   const run = (host: string) => apply({ ...flags, host, check, diff, yes, only }, io)
   try {
     return await run(flags.host)

@@ -28,11 +28,12 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
   const begun = new Map<string, Promise<Connection>>()
   const say = (line: string) => io.report.say(line)
   const configFile = join(homedir(), '.ssh', 'config')
+  const { env = process.env } = options
   const own = new Map<string, ReturnType<typeof operatorKey>>()
 
   const keys = async ({ address, admin }: Reach): Promise<readonly string[]> => {
     if (!admin.keys.includes('operator')) return admin.keys
-    if (!own.has(address)) own.set(address, operatorKey({ address, configFile, env: process.env, log: say }))
+    if (!own.has(address)) own.set(address, operatorKey({ address, configFile, env, log: say }))
     const { publicKey } = await own.get(address)!
     return admin.keys.map((key) => (key === 'operator' ? publicKey : key))
   }
@@ -57,7 +58,7 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
       ...(options.hostKey === undefined ? {} : { hostKey: options.hostKey }),
       knownHosts: existsSync(beside) ? beside : join(homedir(), '.ssh', 'known_hosts'),
       configFile,
-      env: process.env,
+      env,
       ...(ask === undefined ? {} : { ask }),
       log: say,
       ...(options.debug ? { debug: say } : {}),

@@ -31,6 +31,8 @@ export interface OpenOptions {
   readonly verbose?: boolean | undefined
   /** Stacks and the SSH dialogue. */
   readonly debug?: boolean | undefined
+  /** Ours, where each of several hosts has a copy: passwords are taken out when they are read. */
+  readonly env?: NodeJS.ProcessEnv | undefined
 }
 
 /** A host with its inventory, its playbooks and a login. */

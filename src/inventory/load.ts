@@ -45,9 +45,7 @@ export async function loadInventory(
 ): Promise<Inventory> {
   const { dir, embedded } = inventoryFolder(given)
   const all = await candidates(dir)
-  const found = all.filter(({ names }) => names.includes(name))
-  const [one] = found
-  if (one === undefined || found.length > 1) throw notOne(dir, name, all, found)
+  const one = theOne(dir, name, all)
   const text = one.read ?? readYaml(one.file, one.text)
   await whenFound(dir, text.document.toJS())
   await import('zod')
@@ -65,6 +63,13 @@ export async function loadInventory(
     store,
     document: text.document,
   }
+}
+
+/** The file names, without `.yml`, of the inventories that are meant, each once. Throws ProvisionError as `loadInventory` does. */
+export async function namesOf(given: string | undefined, meant: readonly string[]): Promise<readonly string[]> {
+  const { dir } = inventoryFolder(given)
+  const all = await candidates(dir)
+  return [...new Set(meant.map((name) => theOne(dir, name, all).names[0]!))]
 }
 
 /** The names of all inventories of a folder, as `--host` takes them. Throws ProvisionError when it cannot be read. */
@@ -128,6 +133,13 @@ async function candidate(file: string): Promise<Candidate> {
   } catch (error) {
     return { file, text, names: [name], fault: error instanceof Error ? error.message : String(error) }
   }
+}
+
+function theOne(dir: string, name: string, all: readonly Candidate[]): Candidate {
+  const found = all.filter(({ names }) => names.includes(name))
+  const [one] = found
+  if (one === undefined || found.length > 1) throw notOne(dir, name, all, found)
+  return one
 }
 
 function notOne(dir: string, name: string, all: readonly Candidate[], found: readonly Candidate[]): ProvisionError {

@@ -46,11 +46,7 @@ export function textReport({ out, err }: Streams): Report {
     },
     diff: (lines) => lines.forEach(out),
     say: err,
-    end: ({ code, changed, resources, execs, ms }) => {
-      const cost = `${resources} resources, ${execs} exec${execs === 1 ? '' : 's'}, ${seconds(ms)}`
-      if (code === 0) out(changed === 0 ? `nothing to do (${cost})` : `done: ${changed} corrected (${cost})`)
-      else if (code === 2) out(`the host differs (${cost})`)
-    },
+    end: (end) => endLines(end).forEach(out),
     error: ({ where, message, hint }) => {
       err(`${where}: ${message}`)
       if (hint !== undefined) err(`hint: ${hint}`)
@@ -58,9 +54,9 @@ export function textReport({ out, err }: Streams): Report {
   }
 }
 
-/** One JSON object a line on stdout; all else on stderr. */
-export function jsonReport({ out, err }: Streams): Report {
-  const event = (name: string, fields: object) => out(JSON.stringify({ event: name, ...fields }))
+/** One JSON object a line on stdout; all else on stderr. `of` stands in every event: the host, where there are several. */
+export function jsonReport({ out, err }: Streams, of: object = {}): Report {
+  const event = (name: string, fields: object) => out(JSON.stringify({ event: name, ...of, ...fields }))
   const change = (step: Step, { resource: { id }, changes }: Drift) => {
     for (const { field, from, to } of changes) event('change', { id, step: step.id, field, from, to })
   }
@@ -81,6 +77,13 @@ export function jsonReport({ out, err }: Streams): Report {
     end: ({ code, changed, execs, ms }) => event('end', { code, changed, execs, ms: Math.round(ms) }),
     error: ({ where, message, hint }) => event('error', { where, message, ...(hint === undefined ? {} : { hint }) }),
   }
+}
+
+/** How a command ended, in a line; none where an error says it. */
+export function endLines({ code, changed, resources, execs, ms }: End): readonly string[] {
+  const cost = `${resources} resources, ${execs} exec${execs === 1 ? '' : 's'}, ${seconds(ms)}`
+  if (code === 0) return [changed === 0 ? `nothing to do (${cost})` : `done: ${changed} corrected (${cost})`]
+  return code === 2 ? [`the host differs (${cost})`] : []
 }
 
 /** Milliseconds as a person says them: `0.4 s`, `3 min 5 s`. */

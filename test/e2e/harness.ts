@@ -37,6 +37,8 @@ export interface Event {
   readonly why?: string
   readonly where?: string
   readonly message?: string
+  /** Where several are spoken of. */
+  readonly host?: string
 }
 
 /** How a run ended, and all that it said. */
@@ -124,7 +126,8 @@ export const provision = (operator: Operator, flags: readonly string[], more: No
 /** Starts the real command line: no terminal, an environment of its own. It is ended after five minutes. */
 export function begin({ host, home, inventory }: Operator, flags: readonly string[], more: NodeJS.ProcessEnv = {}): Run {
   const json = flags.includes('--text') ? [] : ['--json']
-  const args = ['--host', name, '--inventory', inventory, ...json, ...flags.filter((flag) => flag !== '--text')]
+  const which = flags.some((flag) => flag === '--host' || flag === '--all') ? [] : ['--host', name]
+  const args = [...which, '--inventory', inventory, ...json, ...flags.filter((flag) => flag !== '--text')]
   const env = {
     PATH: process.env.PATH,
     HOME: home,
