@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { arch, cpus, loadavg, release } from 'node:os'
 import { parseArgs } from 'node:util'
+import { fleet } from './fleet.ts'
 import { benchHost, freshHost } from './host.ts'
 import { install } from './install.ts'
 import { changed, help, noop, type Row } from './noop.ts'
@@ -41,6 +42,7 @@ try {
   if (wanted('noop')) add(await noop(host, 1, turns, say))
   if (wanted('big')) add(await noop(host, 10, turns, say))
   if (wanted('changed')) add(await changed(host, turns, say))
+  if (wanted('fleet')) add(await fleet(host, turns, say))
   if (wanted('install')) {
     const name = `i${process.pid}`
     const fresh = await freshHost(host.rehearsal, name)
