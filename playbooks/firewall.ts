@@ -1,24 +1,20 @@
-import type { Server } from '../src/inventory.ts'
+import { openings, type Server } from '../src/inventory.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
 import { listening } from '../src/kinds/listening.ts'
 import { packages } from '../src/kinds/packages.ts'
 import { service } from '../src/kinds/service.ts'
 import { ufwDefaults } from '../src/kinds/ufw-defaults.ts'
-import { type UfwRule, ufwRules } from '../src/kinds/ufw-rules.ts'
+import { ufwRules } from '../src/kinds/ufw-rules.ts'
 import { sh } from '../src/sh.ts'
 import { guardedStep, type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Firewall = Pick<Server, 'ssh' | 'firewall'>
+type Firewall = Pick<Server, 'ssh' | 'firewall' | 'nebula' | 'nfs'>
 
 /** What may be reached from outside, and that nothing else listens there. */
-export const firewall = ({ ssh, firewall: { allow, listen } }: Firewall): Playbook => {
-  const rules: readonly UfwRule[] = [
-    ...[ssh.port, ...services.tcp].map((port) => ({ port, protocol: 'tcp' }) as const),
-    ...services.udp,
-    ...allow,
-  ]
+export const firewall = (server: Firewall): Playbook => {
+  const rules = openings(server)
   return playbook('firewall', [
     step('Install ufw', [packages({ name: 'firewall', installed: ['ufw', 'iptables', 'iproute2'] })]),
 
@@ -40,14 +36,13 @@ export const firewall = ({ ssh, firewall: { allow, listen } }: Firewall): Playbo
     ]),
     step('Close what would listen unasked', [
       service({ unit: 'systemd-resolved.service', state: 'as it is', reads: ['/etc/systemd/resolved.conf.d'] }),
-      service({ unit: 'rpcbind.socket', state: 'off' }),
-      service({ unit: 'rpcbind.service', state: 'off' }),
+      // Where NFS is declared they come with it, and would be started with it.
+      ...(['rpcbind.socket', 'rpcbind.service'] as const).map((unit) =>
+        service({ unit, state: server.nfs === undefined ? 'off' : 'masked' }),
+      ),
     ]),
     step('See that nothing else listens', [
-      listening({ declared: [...rules.map(({ port, protocol }) => `${port}/${protocol}`), ...listen] }),
+      listening({ declared: [...rules.map(({ port, protocol }) => `${port}/${protocol}`), ...server.firewall.listen] }),
     ]),
   ])
 }
-
-/** Mail (25 from servers, 465 and 587 from people, 993 to read) and web (443/udp is HTTP/3). /tcp only where it is tcp. */
-const services = { tcp: [25, 80, 443, 465, 587, 993], udp: [{ port: 443, protocol: 'udp' }] } as const

@@ -9,6 +9,8 @@ import { fail2ban } from './fail2ban.ts'
 import { firewall } from './firewall.ts'
 import { maddy } from './maddy.ts'
 import { msmtp } from './msmtp.ts'
+import { nebula } from './nebula.ts'
+import { nfs } from './nfs.ts'
 import { ntfy } from './ntfy.ts'
 
 /** What playbooks need besides the inventory. */
@@ -29,5 +31,7 @@ export const server = (s: Server, { prune, origins }: Context): readonly Playboo
   maddy({ ...s, origin: origins.maddy, stampKey: s.stamp_key, prune }),
   caddy({ ...s, origin: origins.caddy, stampKey: s.stamp_key }),
   msmtp({ ...s, stampKey: s.stamp_key }),
+  nebula({ ...s, origin: origins.nebula }),
+  nfs(s),
   ntfy(s),
 ]

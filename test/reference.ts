@@ -4,6 +4,7 @@ import { server as playbooks } from '../playbooks/index.ts'
 import { secretTag } from '../src/inventory/yaml.ts'
 import { Server } from '../src/inventory.ts'
 import type { ArtifactOrigin } from '../src/kinds/artifact.ts'
+import { makeCa, signNode } from '../src/nebula/sign.ts'
 import { Secret } from '../src/secret.ts'
 import type { Playbook } from '../src/step.ts'
 
@@ -20,7 +21,7 @@ export function referenceServer(change: (raw: Record<string, unknown>) => void =
 export const referencePlaybooks = (server: Server): readonly Playbook[] =>
   playbooks(server, {
     prune: true,
-    origins: { maddy: origin('maddy'), caddy: origin('caddy'), 'acme.sh': origin('acme.sh') },
+    origins: { maddy: origin('maddy'), caddy: origin('caddy'), nebula: origin('nebula'), 'acme.sh': origin('acme.sh') },
   })
 
 const origin = (name: string): ArtifactOrigin => ({
@@ -31,9 +32,21 @@ const origin = (name: string): ArtifactOrigin => ({
   },
 })
 
+/** What a node of nebula must have: nothing but PEM of one network gets as far as a script. */
+export const credentials: ReadonlyMap<string, string> = (() => {
+  const [from, to] = [new Date(), new Date(Date.now() + 365 * 86_400_000)]
+  const ca = makeCa('test', from, to)
+  const node = signNode(ca, { name: 'test', network: '10.19.55.5/24', from })
+  return new Map([
+    ['nebula/ca', ca.certificate],
+    ['nebula/certificate', node.certificate],
+    ['nebula/key', node.key],
+  ])
+})()
+
 /** The same with every secret known. */
 export function known(value: unknown, secret: (name: string) => string = (name) => `value of ${name}`): unknown {
-  if (value instanceof Secret) return new Secret(value.name, () => secret(value.name))
+  if (value instanceof Secret) return new Secret(value.name, () => credentials.get(value.name) ?? secret(value.name))
   if (Array.isArray(value)) return value.map((one) => known(one, secret))
   if (typeof value === 'object' && value !== null)
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, known(one, secret)]))

@@ -7,7 +7,7 @@ import { fetchModule, toolchain } from './toolchain.ts'
 
 /** What is built, for whom, and where things may be kept. */
 export interface Build {
-  readonly name: 'maddy' | 'caddy'
+  readonly name: 'maddy' | 'caddy' | 'nebula'
   readonly version: string
   readonly architecture: 'amd64' | 'arm64'
   readonly cacheDir: string
@@ -31,6 +31,11 @@ const modules = {
     package: './cmd/caddy',
     // Without -X “caddy version” says “unknown”; without -s -w it is 24 MB larger.
     flags: (version: string) => ['-ldflags', `-s -w -X github.com/caddyserver/caddy/v2.CustomVersion=v${version}`],
+  },
+  nebula: {
+    path: 'github.com/slackhq/nebula',
+    package: './cmd/nebula',
+    flags: (version: string) => ['-ldflags', `-s -w -X main.Build=${version}`],
   },
 } as const
 

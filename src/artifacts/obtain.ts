@@ -41,11 +41,11 @@ export async function obtain(
     const { version, source, url } = artifacts[name]
     const tree = (entries: readonly Entry[]) => toSend(tar(acmeTree(version, entries)), pin.cacheDir)
     if (source === 'debian') return debian(name, version, pin, async (path) => tree(await unpackDebian(path)))
-    return release(url.replaceAll('{version}', version), pin, async (path) => tree(await unpack(path)))
+    return release(url.replaceAll('{version}', version), version, pin, async (path) => tree(await unpack(path)))
   }
   const { version, source, url } = artifacts[name]
   if (source === 'build') return build({ name, version, architecture, ...pin })
-  return release(url[architecture].replaceAll('{version}', version), pin, async (path) =>
+  return release(url[architecture].replaceAll('{version}', version), version, pin, async (path) =>
     toSend(program(name, await unpack(path)), pin.cacheDir),
   )
 }
@@ -54,10 +54,11 @@ export async function obtain(
 type Use = (path: string) => Promise<Obtained>
 
 /** The archive at a URL: from the cache, the mirror, the URL. */
-async function release(url: string, pin: Pin, use: Use): Promise<Obtained> {
+async function release(url: string, version: string, pin: Pin, use: Use): Promise<Obtained> {
   const { key, cacheDir, mirror, log } = pin
   const name = decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? '')
-  const path = join(cacheDir, name)
+  // Nebula's archives are called the same in every version.
+  const path = join(cacheDir, name.includes(version) ? name : `${version}-${name}`)
   if (await kept(path, pin)) return checked(path, pin, path, use)
   const tried: string[] = []
   for (const from of [...(mirror ? [`${mirror.replace(/\/$/, '')}/${encodeURIComponent(name)}`] : []), url]) {

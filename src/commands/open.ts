@@ -133,7 +133,7 @@ function originsOf({ artifacts }: Server, source: ArtifactSource): Context['orig
     })
     return { version: artifacts[name].version, origin: { amd64: on('amd64'), arm64: on('arm64') } }
   }
-  return { maddy: origin('maddy'), caddy: origin('caddy'), 'acme.sh': origin('acme.sh') }
+  return { maddy: origin('maddy'), caddy: origin('caddy'), nebula: origin('nebula'), 'acme.sh': origin('acme.sh') }
 }
 
 /** A `playbooks/index.ts` beside the inventory's folder is used instead of ours. Throws ProvisionError when it exports no `server`. */

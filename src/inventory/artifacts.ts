@@ -42,6 +42,17 @@ export const Artifacts = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'the web server' }),
+  nebula: z
+    .strictObject({
+      version: Version.default('1.11.1').meta({ description: 'the pinned version' }),
+      source,
+      url: urls(
+        'https://github.com/slackhq/nebula/releases/download/v{version}/nebula-linux-amd64.tar.gz',
+        'https://github.com/slackhq/nebula/releases/download/v{version}/nebula-linux-arm64.tar.gz',
+      ),
+    })
+    .prefault({})
+    .meta({ description: 'the overlay network' }),
   'acme.sh': z
     .strictObject({
       version: Version.optional().meta({ example: '3.1.4', description: 'the pinned version; 3.1.4, or 3.1.1 from Debian' }),

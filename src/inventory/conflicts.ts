@@ -10,7 +10,14 @@ export interface Conflict {
 
 /** What no field can see by itself: what is there twice, and what points to nothing. */
 export function conflicts(server: z.output<typeof ServerShape>): readonly Conflict[] {
-  return [...inAddresses(server), ...inNames(server), ...inWeb(server), ...inPorts(server), ...inLocales(server)]
+  return [
+    ...inAddresses(server),
+    ...inNames(server),
+    ...inWeb(server),
+    ...inPorts(server),
+    ...inLocales(server),
+    ...inOverlay(server),
+  ]
 }
 
 type Shape = z.output<typeof ServerShape>
@@ -117,7 +124,7 @@ function* inWeb({ domains, sites, mail }: Shape): Iterable<Conflict> {
 /** Names that come with a domain, with content of their own. */
 const reserved = ['mta-sts', 'autoconfig', 'autodiscover']
 
-function* inPorts({ ssh, firewall }: Shape): Iterable<Conflict> {
+function* inPorts({ ssh, firewall, nebula, nfs }: Shape): Iterable<Conflict> {
   const service = ours.get(ssh.port)
   if (service !== undefined) yield { path: ['ssh', 'port'], message: `${ssh.port} belongs to ${service}` }
   const seen = new Set<string>()
@@ -125,6 +132,9 @@ function* inPorts({ ssh, firewall }: Shape): Iterable<Conflict> {
     const path = ['firewall', 'allow', i]
     const owner =
       port === ssh.port && protocol === 'tcp' ? 'SSH' : protocol === 'tcp' || port === 443 ? ours.get(port) : undefined
+    const overlay =
+      protocol === 'udp' && port === nebula?.port ? 'nebula' : protocol === 'tcp' && port === 2049 && nfs ? 'NFS' : undefined
+    if (overlay !== undefined) yield { path, message: `${port}/${protocol} belongs to ${overlay}, and is let in already` }
     if (owner !== undefined) yield { path, message: `${port}/${protocol} belongs to ${owner}, and is let in already` }
     const key = [port, protocol, from, on].join(' ')
     if (seen.has(key)) yield { path, message: `${port}/${protocol} is declared twice` }
@@ -135,4 +145,15 @@ function* inPorts({ ssh, firewall }: Shape): Iterable<Conflict> {
 function* inLocales({ locales }: Shape): Iterable<Conflict> {
   if (!locales.generate.includes(locales.default))
     yield { path: ['locales', 'default'], message: `${locales.default} is not among those that are generated` }
+}
+
+function* inOverlay({ nebula, nfs }: Shape): Iterable<Conflict> {
+  if (nebula?.port === 443) yield { path: ['nebula', 'port'], message: '443/udp belongs to the web' }
+  if (nfs === undefined) return
+  if (nebula === undefined) yield { path: ['nfs'], message: 'is mounted through the overlay only: declare nebula, too' }
+  const seen = new Set<string>()
+  for (const [i, { path }] of nfs.exports.entries()) {
+    if (seen.has(path)) yield { path: ['nfs', 'exports', i, 'path'], message: `${path} is exported twice` }
+    seen.add(path)
+  }
 }

@@ -107,7 +107,7 @@ function isTimeZone(name: string): boolean {
 }
 
 const taken = new Set(
-  'root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody messagebus sshd maddy caddy sudo adm users'.split(
+  'root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody messagebus sshd maddy caddy nebula sudo adm users'.split(
     ' ',
   ),
 )

@@ -7,6 +7,7 @@ import * as f from './fields.ts'
 import { Domain as DomainField, Mail } from './mail.ts'
 import * as n from './networks.ts'
 import { Ntfy } from './notify.ts'
+import { Nebula, Nfs } from './overlay.ts'
 import { defaultPort } from './reach.ts'
 import { secretField, unbound } from './secret-field.ts'
 import { Acme, Dns, Site as SiteField } from './web.ts'
@@ -104,6 +105,8 @@ export const ServerShape = z.strictObject({
   mail: Mail.meta({ description: 'the mail server' }),
   domains: z.array(DomainField).min(1).meta({ description: 'the mail domains' }),
   sites: z.array(SiteField).default([]).meta({ description: 'the web sites of this host' }),
+  nebula: Nebula.optional().meta({ description: 'a node of a nebula overlay network; none when left out' }),
+  nfs: Nfs.optional().meta({ description: 'an NFSv4 server for the overlay; none when left out' }),
   ntfy: Ntfy.optional().meta({
     description: 'where the host says what an operator should hear; by mail to postmaster when left out',
   }),

@@ -14,8 +14,8 @@ export interface File {
   readonly group?: string
   /** Refuses a content that its program would refuse: reads `$tmp`, fails when it is bad. */
   readonly check?: Sh
-  /** What an operator should know of it, whatever its state. */
-  readonly notes?: readonly string[]
+  /** What an operator should know of it, whatever its state; asked when the host is looked at. */
+  readonly notes?: readonly string[] | (() => readonly string[])
 }
 
 type State =
@@ -87,7 +87,7 @@ ${unread(path)}
 mv -T -- "$tmp" ${path}
 ${remember(path, [digest(content)])}`,
 
-  notes: ({ notes = [] }) => notes,
+  notes: ({ notes = [] }) => (typeof notes === 'function' ? notes() : notes),
 
   edited: (_, have) => (have.type === 'file' && have.edited !== '' ? `edited on the host on ${have.edited}` : undefined),
 

@@ -4,6 +4,7 @@ import { type Inventory, loadInventory } from '../inventory.ts'
 import { makeIdentity, readIdentity } from '../secrets/identity.ts'
 import type { Machine } from './machine.ts'
 import type { Rehearsal } from './open.ts'
+import { overlaySecrets } from './overlay-network.ts'
 import { caFile, rehearsed } from './rehearsed.ts'
 
 /** What of a rehearsal an inventory is written for; a test with several hosts says which of them. */
@@ -32,7 +33,9 @@ export async function writeInventory(
   const token = inventory.server.ntfy?.token
   const given = new Map([['dns/tsig', rehearsal.tsig.secret]])
   if (token !== undefined) given.set(token.name, rehearsal.ntfy.token)
-  await inventory.store.update((values) => new Map([...values, ...given]), say)
+  const overlay = overlaySecrets(rehearsal.directory, inventory.server)
+  // A node that is there already stays who it is.
+  await inventory.store.update((values) => new Map([...overlay, ...values, ...given]), say)
   return inventory
 }
 

@@ -2,6 +2,7 @@ import type { Server } from '../inventory.ts'
 import type { Rehearsal } from './open.ts'
 import { mailProofs } from './prove-mail.ts'
 import { ntfyProofs } from './prove-ntfy.ts'
+import { overlayProofs } from './prove-overlay.ts'
 import { webProofs } from './prove-web.ts'
 
 /** One thing that a finished server does, tried with a real client. Throws when it does not. */
@@ -14,5 +15,6 @@ export interface Proof {
 export const proofs = (rehearsal: Rehearsal, server: Server, password: (name: string) => string): readonly Proof[] => [
   ...mailProofs(rehearsal, server, password),
   ...webProofs(rehearsal, server, password),
+  ...overlayProofs(rehearsal, server),
   ...ntfyProofs(rehearsal, server),
 ]

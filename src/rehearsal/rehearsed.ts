@@ -30,6 +30,7 @@ export function rehearsed(
   if (copy.hasIn(['ntfy'])) set('ntfy/url', ntfy.url)
   set('artifacts/maddy/source', 'build')
   set('artifacts/caddy/source', 'build')
+  if (copy.has('nebula')) set('artifacts/nebula/source', 'build')
   set('artifacts/acme.sh/source', 'debian')
   return copy
 }

@@ -88,7 +88,7 @@ const faults: Record<string, [text: string, said: RegExp]> = {
     `${small()}sites:\n  - domian: example.org\n`,
     /Unrecognized key: "domian"[^✖]*sites\[0\], line 9/,
   ],
-  'a key at the top that is not known': [`${small()}nfs: {}\n`, /Unrecognized key: "nfs"\n {2}→ line 8/],
+  'a key at the top that is not known': [`${small()}nobody: {}\n`, /Unrecognized key: "nobody"\n {2}→ line 8/],
   'a text where a list is expected': [small({ packages: 'git' }), /expected array, received string\n {2}→ at packages, line 8/],
   'a later version of the format': [small({ version: 2 }), /^is in version 2 of the inventory’s format/],
   'a missing version': [small({ version: undefined }), /has no version/],

@@ -14,6 +14,7 @@ import { hostname } from '../../src/kinds/hostname.ts'
 import { listening } from '../../src/kinds/listening.ts'
 import { locales } from '../../src/kinds/locales.ts'
 import { mailAccount } from '../../src/kinds/mail-account.ts'
+import { nfsServer } from '../../src/kinds/nfs-server.ts'
 import { nftTable } from '../../src/kinds/nft-table.ts'
 import { packages } from '../../src/kinds/packages.ts'
 import { password } from '../../src/kinds/password.ts'
@@ -36,6 +37,14 @@ const [pw, key] = [secret('mail/a', 'correct horse'), secret('provision/stamp-ke
 const row = '0'.repeat(64)
 const ab = { name: 'a@b.c', address: 'a@b.c', mailboxes: ['a@b.c'] }
 const ed = (n: number) => `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${String(n).repeat(43)}`
+
+const nfs = nfsServer({
+  exports: [{ path: '/s', to: '10.0.0.0/24', options: ['rw', 'sync'] }],
+  address: '10.0.0.1',
+  reads: ['/etc/nfs.conf.d'],
+})
+const nfsState = (exported = 'export /s\t10.0.0.0/24(rw,sync,wdelay)\n', versions = '-3 +4 +4.1 +4.2') =>
+  `LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nversions ${versions}\n${exported}listening 10.0.0.1:2049\n`
 
 /** What a probe printed → what differs, as `field from → to`. `unknown` where the probe said nothing about it. */
 const cases: readonly (readonly [string, Resource, string, readonly string[] | 'unknown'])[] = [
@@ -102,6 +111,40 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     ['a installed → absent', 'b removed, configuration left → absent'],
   ],
   ['packages: dpkg that did not answer is unknown', packages({ name: 'p', installed: ['a'] }), 'a ii \n', 'unknown'],
+
+  ['nfs-server: version 4 on the overlay’s address, with what is declared', nfs, nfsState(), []],
+  [
+    'nfs-server: not installed yet',
+    nfs,
+    'LoadState=not-found\nActiveState=inactive\nUnitFileState=\n',
+    ['enabled absent → enabled', 'active inactive → active', '/s 10.0.0.0/24 absent → rw,sync'],
+  ],
+  [
+    'nfs-server: an option that is missing, an export that nobody declared',
+    nfs,
+    nfsState('export /s\t10.0.0.0/24(rw,async,wdelay)\nexport /etc\t*(rw)\n'),
+    ['/s 10.0.0.0/24 rw,async,wdelay → rw,sync', '/etc * rw → absent'],
+  ],
+  [
+    'nfs-server: version 3, on every address',
+    nfs,
+    `${nfsState(undefined, '-2 +3 +4')}listening 0.0.0.0:2049\nlistening [::]:2049\n`,
+    ['versions -2 +3 +4 → 4 alone', 'listening 0.0.0.0 [::] → 10.0.0.1'],
+  ],
+  ['nfs-server: what it reads has changed', nfs, `${nfsState()}stale nfs-server.service\n`, ['config stale → fresh']],
+  [
+    'nfs-server: a kernel without it has none, which is no difference',
+    nfs,
+    'lacks kernel without nfsd\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\n',
+    [],
+  ],
+  [
+    'nfs-server: a kernel without it does not try at each boot',
+    nfs,
+    'lacks kernel without nfsd\nLoadState=loaded\nActiveState=failed\nUnitFileState=enabled\n',
+    ['enabled enabled → disabled'],
+  ],
+  ['nfs-server: nothing said is unknown', nfs, '', 'unknown'],
 
   [
     'service: running, enabled, fresh',

@@ -25,12 +25,22 @@ export function baseTests(server: Server): void {
     assert.equal(await says(it, sh`cat /etc/ssh/sshd_config.d/50-cloud-init.conf`), 'PasswordAuthentication yes')
   })
 
-  on(server, 'nothing listens on a public address but SSH, mail and web', async (it) => {
+  on(server, 'nothing listens on a public address but SSH, mail, web and nebula', async (it) => {
     const ports = await says(
       it,
       sh`ss -Hltun | awk '{ print $5, $1 }' | grep -v '^127\|^\[::1\]' | sed 's/.*:\([0-9]* [a-z]*\)$/\1/' | sort -u`,
     )
-    assert.deepEqual(ports.split('\n'), ['25 tcp', '443 tcp', '443 udp', '465 tcp', '55148 tcp', '587 tcp', '80 tcp', '993 tcp'])
+    assert.deepEqual(ports.split('\n'), [
+      '25 tcp',
+      '4242 udp',
+      '443 tcp',
+      '443 udp',
+      '465 tcp',
+      '55148 tcp',
+      '587 tcp',
+      '80 tcp',
+      '993 tcp',
+    ])
   })
 
   on(server, 'the admin has sudo without a password, and visudo takes the file', async (it) => {
@@ -146,6 +156,7 @@ rm /etc/resolv.conf
 cp /tmp/resolv.conf /etc/resolv.conf
 printf '[Resolve]\nLLMNR=yes\n' > /etc/systemd/resolved.conf.d/provision.conf
 sed -i s/LLMNR=no/LLMNR=yes/ /etc/systemd/network/*.network
+systemctl -q unmask rpcbind.socket rpcbind.service
 systemctl restart systemd-networkd systemd-resolved rpcbind.socket`)
     for (const open of [/:111 /, /:5355 /]) assert.match(await says(it, sh`ss -Hlntu`), open)
     const ids = await it.correct('--overwrite')
