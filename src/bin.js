@@ -9,8 +9,8 @@ const [major, minor] = process.versions.node.split('.').map(Number)
 const sources = new URL('./cli.ts', import.meta.url)
 const compiled = new URL('../dist/src/cli.js', import.meta.url)
 
-if (major < 22 || (major === 22 && minor < 18)) {
-  process.stderr.write(`provision: Node ${process.versions.node} is too old, 22.18 or newer is needed\n`)
+if (major < 22 || (major === 22 && minor < 19)) {
+  process.stderr.write(`provision: Node ${process.versions.node} is too old, 22.19 or newer is needed\n`)
   process.exitCode = 1
 } else {
   module.enableCompileCache(`${process.env.XDG_CACHE_HOME || `${os.homedir()}/.cache`}/provision/compiled`)

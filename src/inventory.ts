@@ -4,6 +4,7 @@ export {
   aliasLines,
   type Login,
   leavingAliases,
+  localPart,
   logins,
   mtaStsPolicy,
   systemLogin,

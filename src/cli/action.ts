@@ -25,6 +25,9 @@ export interface Flags {
   readonly offline?: true
   readonly overwrite?: true
   readonly prune?: true
+  readonly resolver?: string
+  readonly html?: string
+  readonly since?: true
   readonly json?: true
   readonly verbose?: true
   readonly debug?: true

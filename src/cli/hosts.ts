@@ -20,6 +20,13 @@ export function hosts(program: Command): void {
     act(async (flags, io) => (await import('../commands/list.ts')).list(needsHost(flags), io, print)),
   )
 
+  reaching(program.command('doctor').description('looks at the server from outside and from inside, and says what to do'))
+    .option('--only <id,…>', 'these checks', names)
+    .option('--resolver <address>', 'asks the DNS there (default: dns.lookup, else this machine’s)')
+    .option('--html <file>', 'a page to keep or to send')
+    .option('--since', 'only what has changed since the last look')
+    .action(act(async (flags, io) => (await import('../commands/doctor.ts')).doctor(needsHost(flags), io, print)))
+
   reaching(program.command('adopt').description('what was edited on the host, and how to keep it')).action(
     act(async (flags, io) => (await import('../commands/adopt.ts')).adopt(needsHost(flags), io, print)),
   )

@@ -6,7 +6,10 @@ import { dkimFile, dkimValue, selector } from './dkim.ts'
 import type { HostFacts } from './records.ts'
 
 /** What only the host knows of its zones, in one exec: its DKIM keys, and the key of its mail certificate. */
-export async function readFacts(shell: Shell, { domains, mail }: Pick<Server, 'domains' | 'mail'>): Promise<HostFacts> {
+export async function readFacts(
+  shell: Pick<Shell, 'run'>,
+  { domains, mail }: Pick<Server, 'domains' | 'mail'>,
+): Promise<HostFacts> {
   const names = domains.map(({ name }) => name)
   const { stdout } = await shell.run(sh`
 for file in ${names.map((name) => dkimFile(name))}; do

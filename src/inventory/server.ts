@@ -3,6 +3,7 @@ import type { Secret } from '../secret.ts'
 import { Admin, Fail2ban, Firewall } from './access.ts'
 import { Artifacts } from './artifacts.ts'
 import { conflicts } from './conflicts.ts'
+import { Doctor } from './doctor.ts'
 import * as f from './fields.ts'
 import { Domain as DomainField, Mail } from './mail.ts'
 import * as n from './networks.ts'
@@ -110,6 +111,7 @@ export const ServerShape = z.strictObject({
   ntfy: Ntfy.optional().meta({
     description: 'where the host says what an operator should hear; by mail to postmaster when left out',
   }),
+  doctor: Doctor,
   artifacts: Artifacts.prefault({}).meta({ description: 'programs that Debian does not package, pinned' }),
   stamp_key: secretField('key')
     .default(() => unbound('provision/stamp-key', 'key'))

@@ -1,5 +1,6 @@
 import type { Document } from 'yaml'
 import type { Rehearsal } from './open.ts'
+import { blocklist, internetDomain, peerDomain } from './service.ts'
 
 /** What an inventory is told so that it means a rehearsal: nothing else of it is touched. */
 export function rehearsed(
@@ -28,6 +29,7 @@ export function rehearsed(
   })
   set('apt/proxy', aptProxy)
   if (copy.hasIn(['ntfy'])) set('ntfy/url', ntfy.url)
+  set('doctor', { outside: peerDomain, blocklists: [`${blocklist}.${internetDomain}`] })
   set('artifacts/maddy/source', 'build')
   set('artifacts/caddy/source', 'build')
   if (copy.has('nebula')) set('artifacts/nebula/source', 'build')

@@ -56,6 +56,8 @@ export const programsDirectory = '/srv/programs'
 
 /** The domain of the small internet's own names: ns, acme, apt… */
 export const internetDomain = 'internet.example'
+/** Where the blocklist of the small internet is, in its own domain. Nobody is on it. */
+export const blocklist = 'blocklist'
 /** The domain of the second mail server. */
 export const peerDomain = 'peer.example'
 /** The name of the second mail server. */

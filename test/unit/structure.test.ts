@@ -26,9 +26,10 @@ const only: Readonly<Record<string, readonly string[]>> = {
   'age-encryption': ['src/secrets.ts', 'src/secrets/'],
   zod: ['src/inventory.ts', 'src/inventory/', 'src/ui/'],
   figlet: ['files/etc/motd.ts'],
-  nodemailer: ['src/rehearsal/'],
-  imapflow: ['src/rehearsal/'],
   'dns-packet': ['src/dns/'],
+  nodemailer: ['src/rehearsal/', 'src/doctor/'],
+  imapflow: ['src/rehearsal/', 'src/doctor/'],
+  mailauth: ['src/doctor/'],
 }
 
 for (const [name, places] of Object.entries(only)) {

@@ -1,6 +1,7 @@
+import { reverseName } from '../../doctor/dns.ts'
 import { sh } from '../../sh.ts'
 import type { Address } from '../network.ts'
-import { internetDomain, peerDomain, peerMx, type Service, type World, type Zone } from '../service.ts'
+import { blocklist, internetDomain, peerDomain, peerMx, type Service, type World, type Zone } from '../service.ts'
 
 /**
  * The whole DNS: the root, every domain of the inventory, the rehearsal's own, and the reverse zones.
@@ -60,9 +61,12 @@ function zonesOf(world: World): readonly Zone[] {
   const own: readonly Zone[] = [
     {
       name: internetDomain,
-      text: Object.entries({ ...addresses, ns1: addresses.dns })
-        .map(([name, at]) => both(name, at))
-        .join('\n'),
+      text: [
+        ...Object.entries({ ...addresses, ns1: addresses.dns }).map(([name, at]) => both(name, at)),
+        // The entries that every blocklist has: who asks sees by them that it answers.
+        `2.0.0.127.${blocklist} A 127.0.0.2`,
+        `${reverseName('::ffff:7f00:2', blocklist)} A 127.0.0.2`,
+      ].join('\n'),
     },
     {
       name: peerDomain,

@@ -1,0 +1,90 @@
+import { type Domain, localPart, type Server } from '../../inventory.ts'
+import { bounced } from '../bounce.ts'
+import { blind, type Check, each, error, type Finding, ok, warning } from '../check.ts'
+import { type Patient, places } from '../patient.ts'
+
+/**
+ * A mail of each domain is really sent, to a name that nobody has (.invalid): it comes back with the header that it left the
+ * queue with, and is verified as somebody else's server would, from both addresses. It is deleted where it came back.
+ */
+export const signedMail: Check = {
+  id: 'signed-mail',
+  title: 'mail of every domain passes SPF, DKIM and DMARC',
+  limit: 90_000,
+  look: (patient) =>
+    each(
+      patient.server.domains,
+      ({ name }) => name,
+      (domain) => ofDomain(patient, domain),
+    ),
+}
+
+async function ofDomain(patient: Patient, domain: Domain): Promise<readonly Finding[]> {
+  const { server, trusted, dns } = patient
+  const sender = senderOf(server, domain)
+  if (sender === undefined) return [ok(domain.name, 'has no account that could send')]
+  const mailbox = { address: sender.address, password: patient.secret(sender.secret) }
+  const { message, helo } = await bounced({ host: server.address, name: server.mail.hostname, trusted, ...mailbox })
+  const { authenticate } = await import('mailauth')
+  const wrongName =
+    helo === server.mail.hostname
+      ? []
+      : [error(domain.name, `the host calls itself ${helo} when it sends`, 'provision --host X --only maddy')]
+  const results = await Promise.all(
+    places(server).map(async ({ address, family }) => {
+      const options = { ip: address, helo, sender: sender.address, mta: 'doctor', disableArc: true, disableBimi: true }
+      const { dkim, spf, dmarc } = await authenticate(message, { ...options, resolver: dns.raw })
+      const signature = dkim.results.find(({ signingDomain }) => signingDomain === domain.name)
+      return judged(domain, family, {
+        dkim: signature?.status.result ?? 'none',
+        why: signature?.status.comment ?? '',
+        spf: spf === false || spf === undefined ? 'none' : spf.status.result,
+        dmarc: dmarc === false || dmarc === undefined ? 'none' : dmarc.status.result,
+      })
+    }),
+  )
+  return [...wrongName, ...results.flat()]
+}
+
+interface Seen {
+  readonly dkim: string
+  readonly why: string
+  readonly spf: string
+  readonly dmarc: string
+}
+
+function judged({ name }: Domain, family: string, { dkim, why, spf, dmarc }: Seen): readonly Finding[] {
+  const subject = `${name} over ${family}`
+  const told = `SPF ${spf}, DKIM ${dkim}, DMARC ${dmarc}`
+  if ([dkim, spf, dmarc].includes('temperror'))
+    return [blind(subject, `${told}: the DNS did not answer`, 'look again; --resolver ADDRESS')]
+  const mend = 'provision dns check --host X'
+  return [
+    ...(dkim === 'pass'
+      ? []
+      : [
+          error(
+            subject,
+            dkim === 'none' ? 'its mail is not signed by DKIM' : `DKIM ${dkim}${why === '' ? '' : `: ${why}`}`,
+            dkim === 'none' ? 'provision --host X --only maddy' : mend,
+          ),
+        ]),
+    ...(spf === 'pass' ? [] : [error(subject, `SPF ${spf}: the record does not let this address send`, mend)]),
+    ...(dmarc === 'pass'
+      ? []
+      : dmarc === 'none'
+        ? [warning(subject, 'there is no DMARC record', mend)]
+        : dkim === 'pass' || spf === 'pass'
+          ? [error(subject, `DMARC ${dmarc}`, mend)]
+          : []),
+    ...(dkim === 'pass' && spf === 'pass' && dmarc === 'pass' ? [ok(subject, told)] : []),
+  ]
+}
+
+/** Who may send as an address of the domain, and get what comes back. */
+function senderOf({ mail, domains }: Server, domain: Domain): { readonly address: string; readonly secret: string } | undefined {
+  const own = domain.accounts[0]
+  const who = own ?? (mail.mode === 'separate' ? undefined : domains.flatMap(({ accounts }) => accounts)[0])
+  if (who === undefined) return undefined
+  return { address: own?.address ?? `${localPart(who.address)}@${domain.name}`, secret: who.password.name }
+}

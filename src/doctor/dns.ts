@@ -1,0 +1,52 @@
+import { Resolver } from 'node:dns/promises'
+import { isIPv6 } from 'node:net'
+import { bits } from '../addresses.ts'
+import { dataOf } from '../dns/data.ts'
+import type { DnsRecord } from '../dns/records.ts'
+import { lookUp, resolvers } from '../dns/servers.ts'
+import { CouldNotLook } from './check.ts'
+
+type Type = DnsRecord['type']
+
+/** The DNS as a stranger sees it: through a resolver. */
+export interface Dns {
+  /** The records, as a zone file writes them, names without their final dot. None is an empty list. Throws CouldNotLook. */
+  ask(name: string, type: Type): Promise<readonly string[]>
+  /** Whether the resolver has proved the answer by DNSSEC. Throws CouldNotLook when it does not answer. */
+  proved(name: string, type: Type): Promise<boolean>
+  /** For libraries: node's own form of an answer, errors with its codes. */
+  raw(name: string, type: string): Promise<string[] | string[][]>
+}
+
+/** Asks a resolver, or that of this machine. */
+export function dnsThrough(given?: string): Dns {
+  const from = resolvers(given)
+  const node = new Resolver({ timeout: 2500, tries: 2 })
+  if (given !== undefined) node.setServers([given])
+
+  const look = async (name: string, type: Type) => {
+    const where = given ?? from[0]?.address ?? 'of this machine'
+    const lost = (why: string) =>
+      new CouldNotLook(`${type} of ${name}: the resolver ${where}: ${why}`, 'try another one: --resolver ADDRESS')
+    const reply = await lookUp(from, { name, type }, { dnssec: true }).catch((cause: Error) => {
+      throw lost(cause.message)
+    })
+    if (reply.rcode !== 'NOERROR' && reply.rcode !== 'NXDOMAIN') throw lost(`answers ${reply.rcode}`)
+    return reply
+  }
+
+  return {
+    ask: async (name, type) =>
+      (await look(name, type)).answers
+        .filter((answer) => answer.type === type)
+        .map((answer) => (type === 'TXT' ? dataOf(answer)! : dataOf(answer)!.replace(/\.$/, ''))),
+    proved: async (name, type) => (await look(name, type)).authentic,
+    raw: (name, type) => node.resolve(name, type) as Promise<string[] | string[][]>,
+  }
+}
+
+/** The name below which an address stands in the DNS, or in a blocklist. */
+export function reverseName(address: string, below?: string): string {
+  const parts = isIPv6(address) ? [...bits(address).toString(16).padStart(32, '0')] : address.split('.')
+  return `${parts.toReversed().join('.')}.${below ?? (isIPv6(address) ? 'ip6.arpa' : 'in-addr.arpa')}`
+}
