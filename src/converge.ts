@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { ProvisionError } from './errors.ts'
+import { keeping, told } from './history.ts'
 import type { Change, Resource } from './kind.ts'
 import { places, probe, type Reading, type States } from './probe.ts'
 import { redact, type Sh, sh } from './sh.ts'
@@ -100,7 +101,7 @@ export async function verify(shell: Shell, step: Step, leave: Leave = none): Pro
 /** Runs the corrections of a step as one script, which stops at the first that fails. Throws ProvisionError then. */
 export async function act(shell: Shell, step: Step, drift: readonly Drift[], listener: Listener = {}): Promise<void> {
   const nonce = randomBytes(8).toString('hex')
-  const script = corrections(drift, nonce)
+  const script = corrections(step.id, drift, nonce)
   let current: Drift | undefined
   let said: readonly string[] = []
   const output = await shell.work(script, (line) => {
@@ -119,20 +120,22 @@ export async function act(shell: Shell, step: Step, drift: readonly Drift[], lis
   throw new ProvisionError(step.title, `${what} failed with exit code ${output.code}: ${why || 'the host said nothing'}`)
 }
 
-/** The corrections of a step as one script. Each is a subshell of its own; the first that fails ends it, with its code. */
-export function corrections(drift: readonly Drift[], nonce: string): Sh {
+/** The corrections of a step as one script, which says what it did on the host too. Each is a subshell of its own; the first that fails ends it, with its code. */
+export function corrections(step: string, drift: readonly Drift[], nonce: string): Sh {
   return sh`export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 cd /
 ${places}
 ( umask 077; mkdir -p -- "$provision" )
+${keeping}
 ${drift.map(
-  ({ resource: { kind, desired }, current, changes }, i) => sh`printf '%s %s\n' ${nonce} ${i}
+  (one, i) => sh`printf '%s %s\n' ${nonce} ${i}
 ( set -e
-${kind.apply(desired, current, changes)}
+${one.resource.kind.apply(one.resource.desired, one.current, one.changes)}
 )
 code=$?
-[ "$code" -eq 0 ] || exit "$code"`,
+[ "$code" -eq 0 ] || exit "$code"
+${told(step, one)}`,
 )}`
 }
 

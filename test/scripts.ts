@@ -21,7 +21,7 @@ export function scriptsOf(step: Step): readonly Sh[] {
   })
   return [
     compile([hostProbe, ...fragments], 'nonce'),
-    corrections(drift, 'nonce'),
+    corrections('step', drift, 'nonce'),
     ...(step.guard === undefined ? [] : [arm(step.guard)]),
   ]
 }

@@ -28,6 +28,7 @@ export interface Flags {
   readonly resolver?: string
   readonly html?: string
   readonly since?: true
+  readonly last?: number
   readonly json?: true
   readonly verbose?: true
   readonly debug?: true

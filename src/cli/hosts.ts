@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Io } from '../commands/io.ts'
 import { ProvisionError, UnknownHost } from '../errors.ts'
 import { act, type Flags, needsHost, print } from './action.ts'
-import { names, reaching } from './options.ts'
+import { count, names, reaching } from './options.ts'
 
 /** What is done with a host and its inventory: the plan and its correction, `list`, `adopt`. */
 export function hosts(program: Command): void {
@@ -26,6 +26,10 @@ export function hosts(program: Command): void {
     .option('--html <file>', 'a page to keep or to send')
     .option('--since', 'only what has changed since the last look')
     .action(act(async (flags, io) => (await import('../commands/doctor.ts')).doctor(needsHost(flags), io, print)))
+
+  reaching(program.command('history').description('what runs have changed on the host: who, when, what'))
+    .option('--last <number>', 'the newest so many', count)
+    .action(act(async (flags, io) => (await import('../commands/history.ts')).history(needsHost(flags), io, print)))
 
   reaching(program.command('adopt').description('what was edited on the host, and how to keep it')).action(
     act(async (flags, io) => (await import('../commands/adopt.ts')).adopt(needsHost(flags), io, print)),

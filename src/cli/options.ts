@@ -29,6 +29,12 @@ export function names(value: string): readonly string[] {
   return value.split(',').filter((name) => name !== '')
 }
 
+/** A whole number from 1. */
+export function count(value: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(value)) throw new InvalidArgumentError('it is a whole number from 1.')
+  return Number(value)
+}
+
 function fingerprint(value: string): string {
   if (!/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(value))
     throw new InvalidArgumentError('it looks like SHA256: and 43 characters, as ssh-keygen -lf prints it.')

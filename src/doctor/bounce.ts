@@ -80,20 +80,23 @@ async function comesBack(client: ImapFlow, from: number, id: string): Promise<st
   const end = performance.now() + patience
   while (performance.now() < end) {
     await client.noop()
-    for await (const { uid, source } of client.fetch(`${from}:*`, { uid: true, source: true }, { uid: true })) {
-      const seen = source?.toString() ?? ''
-      if (uid < from || !seen.includes(id)) continue
-      await remove(client, uid)
-      return seen
+    // Whole, before the next command: one while a FETCH goes on would wait for ever.
+    const fresh = await client.fetchAll(`${from}:*`, { uid: true, source: true }, { uid: true })
+    const found = fresh.find(({ uid, source }) => uid >= from && source?.includes(id))
+    if (found?.source !== undefined) {
+      await remove(client, found.uid)
+      return found.source.toString()
     }
     await pause(300)
   }
   throw new CouldNotLook(`the mail did not come back within ${patience / 1000} s`, 'on the host: journalctl -u maddy; see queue')
 }
 
-/** Without UIDPLUS an EXPUNGE would take along what others have marked. */
+/** Without UIDPLUS, which maddy has not, an EXPUNGE takes along what others have marked: then ours stays marked with it. */
 async function remove(client: ImapFlow, uid: number): Promise<void> {
-  if (client.capabilities.has('UIDPLUS')) await client.messageDelete(String(uid), { uid: true })
+  const marked = await client.search({ deleted: true }, { uid: true })
+  const alone = Array.isArray(marked) && marked.length === 0
+  if (alone || client.capabilities.has('UIDPLUS')) await client.messageDelete(String(uid), { uid: true })
   else await client.messageFlagsAdd(String(uid), ['\\Deleted', '\\Seen'], { uid: true })
 }
 

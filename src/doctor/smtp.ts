@@ -1,4 +1,5 @@
 import { connect as open, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { CouldNotLook } from './check.ts'
 import { type Shown, secured, shown } from './tls.ts'
 
@@ -24,8 +25,6 @@ export interface Smtp {
   say(line: string): Promise<Reply>
   /** STARTTLS, and what is shown then. Throws CouldNotLook when it is refused. */
   startTls(): Promise<Shown>
-  /** What was shown at once, behind a door with implicit TLS. */
-  readonly shown: Shown | undefined
 }
 
 const patience = 7000
@@ -60,16 +59,14 @@ export function reach({ address, port }: Pick<Door, 'address' | 'port'>, limit =
 export async function talk<T>(door: Door, act: (smtp: Smtp) => Promise<T>): Promise<T> {
   let socket: Socket = await reach(door)
   const tls = async (): Promise<Shown> => {
-    const safe = await secured(socket, door.name, door.trusted).catch((cause: Error) => {
-      throw new CouldNotLook(`${place(door.address, door.port)} does not manage TLS: ${cause.message}`, 'see units')
-    })
+    const safe = await handshake(socket, door)
     socket = safe
     replies = repliesOf(safe, door)
     return shown(safe, door.name)
   }
   let replies = repliesOf(socket, door)
   try {
-    const first = door.implicit ? await tls() : undefined
+    if (door.implicit) await tls()
     const greeting = await replies()
     const say = (line: string) => {
       socket.write(`${line}\r\n`)
@@ -80,12 +77,28 @@ export async function talk<T>(door: Door, act: (smtp: Smtp) => Promise<T>): Prom
       if (code !== 220) throw new CouldNotLook(`${place(door.address, door.port)} refuses STARTTLS: ${code} ${lines[0]}`)
       return tls()
     }
-    const result = await act({ greeting, say, startTls, shown: first })
+    const result = await act({ greeting, say, startTls })
     socket.write('QUIT\r\n')
     return result
   } finally {
     socket.destroy()
   }
+}
+
+/** What a door with TLS from the first byte shows, whatever is spoken behind it. Throws NoAnswer and CouldNotLook. */
+export async function peek(door: Door): Promise<Shown> {
+  const socket = await reach(door)
+  try {
+    return shown(await handshake(socket, door), door.name)
+  } finally {
+    socket.destroy()
+  }
+}
+
+function handshake(socket: Socket, { address, port, name, trusted }: Door): Promise<TLSSocket> {
+  return secured(socket, name, trusted).catch((cause: Error) => {
+    throw new CouldNotLook(`${place(address, port)} does not manage TLS: ${cause.message}`, 'see units')
+  })
 }
 
 /** Each call waits for one more reply. */

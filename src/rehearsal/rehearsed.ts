@@ -1,4 +1,4 @@
-import type { Document } from 'yaml'
+import { type Document, isMap, isSeq } from 'yaml'
 import type { Rehearsal } from './open.ts'
 import { blocklist, internetDomain, peerDomain } from './service.ts'
 
@@ -18,6 +18,11 @@ export function rehearsed(
   const set = (path: string, value: unknown) => copy.setIn(path.split('/'), copy.createNode(value))
   set('address', addresses.host.v4)
   set('address6', addresses.host.v6)
+  // What stands elsewhere does so in the rehearsal too: nobody's real host is asked anything.
+  const domains: unknown = copy.getIn(['domains'])
+  for (const [i, domain] of (isSeq(domains) ? domains.items : []).entries())
+    if (isMap(domain) && domain.hasIn(['web', 'elsewhere']))
+      set(`domains/${i}/web/elsewhere`, { address: addresses.roles.peer.v4, address6: addresses.roles.peer.v6 })
   set('acme/directory', acmeDirectory)
   set('acme/ca', caFile)
   set('dns', {

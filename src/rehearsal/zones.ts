@@ -7,8 +7,11 @@ import type { Addresses } from './state.ts'
 /** The zones of a server's domains as they should be published, at the addresses that the rehearsal has. */
 export const zonesOf =
   (server: Server) =>
-  ({ host }: Addresses): readonly Zone[] =>
-    [...desiredRecords({ ...server, address: host.v4, address6: host.v6 })].map(([name, records]) => ({
+  ({ host, roles: { peer } }: Addresses): readonly Zone[] => {
+    const elsewhere = { elsewhere: { address: peer.v4, address6: peer.v6 } }
+    const domains = server.domains.map((domain) => (domain.web === 'here' ? domain : { ...domain, web: elsewhere }))
+    return [...desiredRecords({ ...server, address: host.v4, address6: host.v6, domains })].map(([name, records]) => ({
       name,
       text: `${records.map(recordText).join('\n')}\n`,
     }))
+  }

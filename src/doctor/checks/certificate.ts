@@ -1,7 +1,7 @@
 import { sh } from '../../sh.ts'
 import { blind, type Check, each, error, ok, warning } from '../check.ts'
 import { declared, type Patient, places } from '../patient.ts'
-import { type Door, place, talk } from '../smtp.ts'
+import { type Door, peek, place, talk } from '../smtp.ts'
 import { dateOf, daysLeft, lifeLeft, type Shown } from '../tls.ts'
 
 /** What a mail client and another server see on 25, 465, 587 and 993: a chain that they trust, for the right name, with time left. */
@@ -92,11 +92,12 @@ if runuser -u nobody -- test -r ${key}; then echo open; fi`)
 
 /** What a port shows, behind STARTTLS where it has that. */
 export const show = (door: Door): Promise<Shown> =>
-  talk(door, async ({ shown, say, startTls }) => {
-    if (shown !== undefined) return shown
-    await say('EHLO doctor.invalid')
-    return startTls()
-  })
+  door.implicit
+    ? peek(door)
+    : talk(door, async ({ say, startTls }) => {
+        await say('EHLO doctor.invalid')
+        return startTls()
+      })
 
 /** The doors of the mail server: first those of IPv4. */
 export const mailDoors = ({ server, trusted }: Patient): readonly Door[] =>

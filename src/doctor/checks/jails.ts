@@ -63,7 +63,7 @@ function judged({
       )
 }
 
-const journal = (unit: string): Sh => sh`journalctl -q -u ${unit} --since "$since" -o short --no-pager`
+const journal = (unit: string): Sh => sh`journalctl -q -u ${unit} --since "$since" -o short -a --no-pager`
 
 function jailsOf({ server }: Patient): readonly Jail[] {
   const site = server.sites.find(({ basic_auth }) => basic_auth !== undefined)

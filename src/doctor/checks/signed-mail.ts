@@ -30,55 +30,51 @@ async function ofDomain(patient: Patient, domain: Domain): Promise<readonly Find
     helo === server.mail.hostname
       ? []
       : [error(domain.name, `the host calls itself ${helo} when it sends`, 'provision --host X --only maddy')]
-  const results = await Promise.all(
+  const seen = await Promise.all(
     places(server).map(async ({ address, family }) => {
       const options = { ip: address, helo, sender: sender.address, mta: 'doctor', disableArc: true, disableBimi: true }
       const { dkim, spf, dmarc } = await authenticate(message, { ...options, resolver: dns.raw })
       const signature = dkim.results.find(({ signingDomain }) => signingDomain === domain.name)
-      return judged(domain, family, {
+      return {
+        family,
         dkim: signature?.status.result ?? 'none',
         why: signature?.status.comment ?? '',
         spf: spf === false || spf === undefined ? 'none' : spf.status.result,
         dmarc: dmarc === false || dmarc === undefined ? 'none' : dmarc.status.result,
-      })
+      }
     }),
   )
-  return [...wrongName, ...results.flat()]
+  return [...wrongName, ...judged(domain.name, seen)]
 }
 
 interface Seen {
+  readonly family: string
   readonly dkim: string
   readonly why: string
   readonly spf: string
   readonly dmarc: string
 }
 
-function judged({ name }: Domain, family: string, { dkim, why, spf, dmarc }: Seen): readonly Finding[] {
-  const subject = `${name} over ${family}`
-  const told = `SPF ${spf}, DKIM ${dkim}, DMARC ${dmarc}`
-  if ([dkim, spf, dmarc].includes('temperror'))
-    return [blind(subject, `${told}: the DNS did not answer`, 'look again; --resolver ADDRESS')]
+/** The signature is the same whichever way a mail leaves; SPF is about the address. Pure. */
+export function judged(name: string, seen: readonly Seen[]): readonly Finding[] {
+  const [{ dkim, why, dmarc }] = seen as readonly [Seen]
   const mend = 'provision dns check --host X'
-  return [
+  if (seen.some((one) => [one.dkim, one.spf, one.dmarc].includes('temperror')))
+    return [blind(name, 'the DNS did not answer all that a receiver asks', 'look again; --resolver ADDRESS')]
+  const faults = [
     ...(dkim === 'pass'
       ? []
-      : [
-          error(
-            subject,
-            dkim === 'none' ? 'its mail is not signed by DKIM' : `DKIM ${dkim}${why === '' ? '' : `: ${why}`}`,
-            dkim === 'none' ? 'provision --host X --only maddy' : mend,
-          ),
-        ]),
-    ...(spf === 'pass' ? [] : [error(subject, `SPF ${spf}: the record does not let this address send`, mend)]),
-    ...(dmarc === 'pass'
-      ? []
-      : dmarc === 'none'
-        ? [warning(subject, 'there is no DMARC record', mend)]
-        : dkim === 'pass' || spf === 'pass'
-          ? [error(subject, `DMARC ${dmarc}`, mend)]
-          : []),
-    ...(dkim === 'pass' && spf === 'pass' && dmarc === 'pass' ? [ok(subject, told)] : []),
+      : dkim === 'none'
+        ? [error(name, 'its mail is not signed by DKIM', 'provision --host X --only maddy')]
+        : [error(name, `DKIM ${dkim}${why === '' ? '' : `: ${why}`}`, mend)]),
+    ...seen
+      .filter(({ spf }) => spf !== 'pass')
+      .map(({ family, spf }) => error(name, `SPF ${spf}: its record does not let the ${family} address send`, mend)),
+    ...(dmarc === 'none' ? [warning(name, 'there is no DMARC record', mend)] : []),
   ]
+  const unmet = faults.length === 0 ? seen.find((one) => one.dmarc !== 'pass') : undefined
+  if (unmet !== undefined) return [error(name, `DMARC ${unmet.dmarc}, although SPF and DKIM pass`, mend)]
+  return faults.length > 0 ? faults : [ok(name, 'SPF, DKIM and DMARC pass')]
 }
 
 /** Who may send as an address of the domain, and get what comes back. */
