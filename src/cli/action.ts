@@ -23,6 +23,7 @@ export interface Flags {
   readonly mtaSts?: string
   readonly domain?: string
   readonly offline?: true
+  readonly wait?: number
   readonly overwrite?: true
   readonly prune?: true
   readonly resolver?: string

@@ -4,7 +4,7 @@ import { reaching } from './options.ts'
 
 /** What is done with the zones of an inventory: `dns`. */
 export function zones(program: Command): void {
-  const dns = program.command('dns').description('the zones of an inventory: records, zone, check')
+  const dns = program.command('dns').description('the zones of an inventory: records, zone, check, publish')
   for (const [verb, name, about] of [
     ['records', 'dnsRecords', 'what should be published'],
     ['zone', 'dnsZone', 'the same as whole zones'],
@@ -15,4 +15,17 @@ export function zones(program: Command): void {
       .option('--offline', 'without the host, and so without its keys: no DKIM, no TLSA')
       .action(act(async (flags, io) => (await import('../commands/dns.ts'))[name](needsHost(flags), io, print)))
   }
+  reaching(
+    dns.command('publish').description('writes what is missing or wrong where the zones are kept, and waits until it is seen'),
+  )
+    .option('--domain <domain>', 'this one only')
+    .option('--offline', 'without the host, and so without its keys: no DKIM, no TLSA')
+    .option('--yes', 'no question')
+    .option('--prune', 'what is too much goes: a second MX, another CA')
+    .option('--wait <seconds>', 'how long the name servers may take to show it (default: 600)', Number)
+    .action(
+      act(async (flags, io) =>
+        (await import('../commands/dns-publish.ts')).dnsPublish({ ...needsHost(flags), yes: flags.yes === true }, io),
+      ),
+    )
 }

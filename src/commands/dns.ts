@@ -1,25 +1,14 @@
 import { checkZones, type Finding, written, type ZoneCheck } from '../dns/check.ts'
-import { readFacts } from '../dns/facts.ts'
 import type { Said } from '../dns/meaning.ts'
-import { type DnsRecord, desiredRecords, type HostFacts } from '../dns/records.ts'
 import { authorities, resolvers } from '../dns/servers.ts'
 import { dataText, recordText, zoneText } from '../dns/zone.ts'
 import { ProvisionError } from '../errors.ts'
-import { loadInventory, type Server } from '../inventory.ts'
+import { type DnsOptions, wantedZones } from './dns-wanted.ts'
 import type { Io } from './io.ts'
-import { type OpenOptions, open } from './open.ts'
-
-/** What the commands about the DNS may be told. */
-export interface DnsOptions extends OpenOptions {
-  /** One domain, else all. */
-  readonly domain?: string | undefined
-  /** Without the host: its keys are not among the records. */
-  readonly offline?: boolean | undefined
-}
 
 /** Prints what should be published. Returns 0. */
 export async function dnsRecords(options: DnsOptions, io: Io, out: (line: string) => void): Promise<number> {
-  const { zones } = await wanted(options, io)
+  const { zones } = await wantedZones(options, io)
   for (const [zone, records] of zones) {
     if (!io.json) out(`; ${zone}`)
     for (const record of records) out(io.json ? JSON.stringify({ event: 'record', zone, ...record }) : recordText(record))
@@ -29,7 +18,7 @@ export async function dnsRecords(options: DnsOptions, io: Io, out: (line: string
 
 /** Prints whole zones, for a name server of one's own or a provider's form. Returns 0. */
 export async function dnsZone(options: DnsOptions, io: Io, out: (line: string) => void): Promise<number> {
-  const { server, zones } = await wanted(options, io)
+  const { server, zones } = await wantedZones(options, io)
   const from = resolvers(server.dns.lookup)
   for (const [zone, records] of zones) {
     const { names: ns } = await authorities(zone, from).catch((error: Error) => {
@@ -45,7 +34,7 @@ export async function dnsZone(options: DnsOptions, io: Io, out: (line: string) =
 /** Asks the authoritative name servers, and tells what is missing, wrong or too much. Returns 0, 1 where one could not look, or 2. */
 export async function dnsCheck(options: DnsOptions, io: Io, out: (line: string) => void): Promise<number> {
   const began = performance.now()
-  const { server, zones } = await wanted(options, io)
+  const { server, zones } = await wantedZones(options, io)
   const asked = performance.now()
   const checks = await checkZones(zones, { resolvers: resolvers(server.dns.lookup) })
   const now = performance.now()
@@ -111,33 +100,6 @@ function summary(checks: readonly ZoneCheck[]): string {
   })
   const blind = checks.flatMap(({ unknown }) => unknown).length
   return [...parts, ...(blind === 0 ? [] : [`${blind} could not be looked at`])].join(', ')
-}
-
-/** What should be published of these domains, with what the host alone knows. */
-async function wanted(options: DnsOptions, io: Io) {
-  const { server, facts } = options.offline
-    ? { server: (await loadInventory(options.inventory, options.host)).server, facts: {} }
-    : await asked(options, io)
-  const all = desiredRecords(server, facts)
-  const { domain } = options
-  if (domain !== undefined && !all.has(domain))
-    throw new ProvisionError(domain, `is none of the domains: ${[...all.keys()].join(', ')}`)
-  if (options.offline) io.report.say('without the host: its DKIM keys and the key of its certificate (TLSA) are not among these')
-  const zones: ReadonlyMap<string, readonly DnsRecord[]> = domain === undefined ? all : new Map([[domain, all.get(domain) ?? []]])
-  return { server, zones }
-}
-
-async function asked(options: DnsOptions, io: Io): Promise<{ readonly server: Server; readonly facts: HostFacts }> {
-  const { connection, server, close } = await open(options, io)
-  try {
-    const facts = await readFacts(connection, server)
-    const without = server.domains.filter(({ name }) => !facts.dkim?.has(name)).map(({ name }) => name)
-    if (without.length > 0) io.report.say(`the host has no DKIM key yet of ${without.join(', ')}`)
-    if (facts.tlsa?.length === 0) io.report.say('the host has no mail certificate yet: no TLSA')
-    return { server, facts }
-  } finally {
-    await close()
-  }
 }
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`

@@ -1,6 +1,6 @@
 import { type Asking, ask, inParallel, type NameServer, NoAnswer } from './client.ts'
 import { type Difference, differences, type Wanted, wantedOf } from './compare.ts'
-import { dataOf } from './data.ts'
+import { dataOf, partsOf } from './data.ts'
 import type { Said } from './meaning.ts'
 import type { DnsRecord } from './records.ts'
 import { type Authorities, type Authority, authorities } from './servers.ts'
@@ -56,7 +56,9 @@ export async function seenAt(server: NameServer, { name, type }: Wanted, asking:
   if (!authoritative) throw new NoAnswer('it does not speak for the zone')
   const own = answers.flatMap((answer): readonly Said[] => {
     const data = answer.name.toLowerCase() === name ? dataOf(answer) : undefined
-    return data === undefined ? [] : [{ name, type: answer.type as Said['type'], data }]
+    if (data === undefined) return []
+    const said: Said = { name, type: answer.type as Said['type'], data }
+    return [answer.type === 'TXT' ? { ...said, parts: partsOf(answer) } : said]
   })
   if (own.every((said) => said.type !== 'CNAME')) return own.filter((said) => said.type === type)
   // For a web site an alias is as good as what it leads to. A mail server may have none: RFC 2181, 10.3.

@@ -36,6 +36,18 @@ export const recordText = (record: DnsRecord): string => `${record.name}. ${reco
 export const dataText = ({ type, data }: { readonly type: string; readonly data: string }): string =>
   type === 'TXT' ? quoted(data) : data
 
+/** The strings of a TXT as a zone file has them: in quotes or not, with \DDD and \" undone. */
+export function characterStrings(text: string): readonly string[] {
+  return [...text.matchAll(/"((?:[^"\\]|\\\d{3}|\\.)*)"|((?:[^\s"\\]|\\\d{3}|\\.)+)/g)].map(([, quotedText, bare]) => {
+    const bytes = (quotedText ?? bare ?? '').replace(
+      /\\(\d{3})|\\(.)|([^\\])/gs,
+      (_, code?: string, escaped?: string, plain?: string) =>
+        code === undefined ? Buffer.from(escaped ?? plain ?? '').toString('latin1') : String.fromCharCode(Number(code) & 255),
+    )
+    return Buffer.from(bytes, 'latin1').toString()
+  })
+}
+
 function relative(name: string, zone: string): string {
   if (name === zone) return '@'
   return name.endsWith(`.${zone}`) ? name.slice(0, -zone.length - 1) : `${name}.`

@@ -60,6 +60,20 @@ const common = {
   }),
 } as const
 
+const tsigKey = () =>
+  z.strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'is no name of a TSIG key')
+      .default('provision')
+      .meta({ description: 'what the name server calls it' }),
+    algorithm: z
+      .enum(['hmac-sha256', 'hmac-sha384', 'hmac-sha512'])
+      .default('hmac-sha256')
+      .meta({ description: 'its algorithm' }),
+    secret: reference('dns/tsig').meta({ description: 'in base64, as tsig-keygen prints it' }),
+  })
+
 /** Where the domains' records are kept, and how challenges get there. */
 export const Dns = z
   .discriminatedUnion('provider', [
@@ -74,6 +88,16 @@ export const Dns = z
       }),
       application_secret: reference('ovh/application-secret').meta({ description: 'the same' }),
       consumer_key: reference('ovh/consumer-key').meta({ description: 'the same' }),
+      publish: z
+        .strictObject({
+          application_key: reference('ovh/publish/application-key').meta({
+            description: 'of the operator, for provision dns publish: it may write all zones, and never reaches the host',
+          }),
+          application_secret: reference('ovh/publish/application-secret').meta({ description: 'the same' }),
+          consumer_key: reference('ovh/publish/consumer-key').meta({ description: 'the same' }),
+        })
+        .prefault({})
+        .meta({ description: 'the operator’s own keys' }),
       ...common,
     }),
     z.strictObject({
@@ -82,21 +106,13 @@ export const Dns = z
         .union([Address4, Address6, HostName], { error: 'is neither an address nor a host name' })
         .meta({ ask: 'Which name server takes updates?', example: '192.0.2.53', description: 'where updates are sent' }),
       port: Port.default(53).meta({ description: 'its port' }),
-      key: z
+      key: tsigKey().prefault({}).meta({ description: 'the TSIG key' }),
+      publish: z
         .strictObject({
-          name: z
-            .string()
-            .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'is no name of a TSIG key')
-            .default('provision')
-            .meta({ description: 'what the name server calls it' }),
-          algorithm: z
-            .enum(['hmac-sha256', 'hmac-sha384', 'hmac-sha512'])
-            .default('hmac-sha256')
-            .meta({ description: 'its algorithm' }),
-          secret: reference('dns/tsig').meta({ description: 'in base64, as tsig-keygen prints it' }),
+          key: tsigKey().meta({ description: 'the operator’s own, for provision dns publish: it never reaches the host' }),
         })
-        .prefault({})
-        .meta({ description: 'the TSIG key' }),
+        .optional()
+        .meta({ description: 'a key of the operator’s own; the same one when left out' }),
       ...common,
     }),
     z.strictObject({

@@ -13,6 +13,7 @@ import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
 import { caFile, rehearsed } from '../../src/rehearsal/rehearsed.ts'
 import { zonesOf } from '../../src/rehearsal/zones.ts'
+import { makeIdentity } from '../../src/secrets/identity.ts'
 import { sh } from '../../src/sh.ts'
 import { root } from '../../src/text.ts'
 import { ours } from './harness.ts'
@@ -32,7 +33,10 @@ before(async () => {
   copyFileSync(rehearsal.caBundle, join(inventory, caFile))
   const document = rehearsed(parseDocument(text, { customTags: [secretTag] }), rehearsal)
   writeFileSync(join(inventory, 'xoyize.xyz.yml'), document.toString())
-  server = (await loadInventory(inventory, 'xoyize.xyz')).server
+  await makeIdentity(join(inventory, 'identity'), () => undefined)
+  const loaded = await loadInventory(inventory, 'xoyize.xyz')
+  await loaded.store.update(() => new Map([['dns/tsig', rehearsal.tsig.secret]]))
+  server = loaded.server
   zones = desiredRecords(server)
 })
 
@@ -75,92 +79,73 @@ test('zones as they should be: nothing to say, over IPv4 and IPv6', async () => 
     )
 })
 
-const peer = '192.0.2.66'
+const stranger = '192.0.2.66'
 const faults: readonly {
   readonly fault: string
   readonly make: readonly string[]
-  readonly mend: readonly string[]
   readonly found: readonly string[]
 }[] = [
   {
     fault: 'no MX',
     make: ['del cinay.eu MX'],
-    mend: ['add cinay.eu 3600 MX 10 mx1.xoyize.xyz.'],
     found: ['missing cinay.eu MX'],
   },
   {
     fault: 'an MX without its final dot',
     make: ['del cinay.eu MX', 'add cinay.eu 3600 MX 10 mx1.xoyize.xyz.cinay.eu.'],
-    mend: ['del cinay.eu MX', 'add cinay.eu 3600 MX 10 mx1.xoyize.xyz.'],
     found: ['wrong cinay.eu MX 10 mx1.xoyize.xyz.cinay.eu.'],
   },
   {
     fault: 'the address of the server before',
-    make: ['del mx1.xoyize.xyz A', `add mx1.xoyize.xyz 3600 A ${peer}`],
-    mend: ['del mx1.xoyize.xyz A', 'add mx1.xoyize.xyz 3600 A HOST4'],
-    found: [`wrong mx1.xoyize.xyz A ${peer}`],
+    make: ['del mx1.xoyize.xyz A', `add mx1.xoyize.xyz 3600 A ${stranger}`],
+    found: [`wrong mx1.xoyize.xyz A ${stranger}`],
   },
   {
     fault: 'a second address that nobody declared',
-    make: [`add yanfi.net 3600 A ${peer}`],
-    mend: [`del yanfi.net A ${peer}`],
-    found: [`extra yanfi.net A ${peer}`],
+    make: [`add yanfi.net 3600 A ${stranger}`],
+    found: [`extra yanfi.net A ${stranger}`],
   },
   {
     fault: 'a second SPF record',
     make: ['add yanfi.net 600 TXT "v=spf1 a -all"'],
-    mend: ['del yanfi.net TXT "v=spf1 a -all"'],
     found: ['extra yanfi.net TXT v=spf1 a -all'],
   },
   {
     fault: 'an SPF that lets the web’s host send',
     make: ['del rnmkcy.eu TXT', 'add rnmkcy.eu 600 TXT "v=spf1 a mx -all"'],
-    mend: ['del rnmkcy.eu TXT', 'add rnmkcy.eu 600 TXT "v=spf1 mx -all"'],
     found: ['wrong rnmkcy.eu TXT v=spf1 a mx -all'],
   },
   {
     fault: 'the id of an old policy',
     make: ['del _mta-sts.cinay.eu TXT', 'add _mta-sts.cinay.eu 600 TXT "v=STSv1; id=1"'],
-    mend: ['del _mta-sts.cinay.eu TXT', 'add _mta-sts.cinay.eu 600 TXT "POLICY"'],
     found: ['wrong _mta-sts.cinay.eu TXT v=STSv1; id=1'],
   },
   {
     fault: 'an alias where the MX leads',
     make: ['del autoconfig.yanfi.net A', 'del autoconfig.yanfi.net AAAA', 'add autoconfig.yanfi.net 3600 CNAME nowhere.example.'],
-    mend: ['del autoconfig.yanfi.net CNAME', 'add autoconfig.yanfi.net 3600 A HOST4', 'add autoconfig.yanfi.net 3600 AAAA HOST6'],
     found: ['wrong autoconfig.yanfi.net A nowhere.example.', 'wrong autoconfig.yanfi.net AAAA nowhere.example.'],
   },
   {
     fault: 'a record below a name, which takes the wildcard’s address from it',
     make: ['del static.cinay.eu A', 'del static.cinay.eu AAAA', 'add _acme-challenge.static.cinay.eu 60 TXT "x"'],
-    mend: ['del _acme-challenge.static.cinay.eu TXT', 'add static.cinay.eu 3600 A HOST4', 'add static.cinay.eu 3600 AAAA HOST6'],
     found: ['missing static.cinay.eu A', 'missing static.cinay.eu AAAA'],
   },
   {
     fault: 'another CA that may issue',
     make: ['add cinay.eu 3600 CAA 0 issue "ca.example"'],
-    mend: ['del cinay.eu CAA 0 issue "ca.example"'],
     found: ['extra cinay.eu CAA 0 issue "ca.example"'],
   },
 ]
 
-for (const { fault, make, mend, found } of faults) {
-  test(`dns check: ${fault}`, async () => {
+for (const { fault, make, found } of faults) {
+  test(`dns check finds it, and dns publish mends it: ${fault}`, async () => {
     await update(...make)
-    try {
-      assert.deepEqual(told(await check()), found)
-    } finally {
-      await update(...mend.map(filled))
-    }
+    assert.deepEqual(told(await check()), found)
+    const published = await provision('dns', 'publish', '--yes', '--prune')
+    assert.equal(published.exitCode, 0, published.stderr)
     assert.deepEqual(told(await check()), [])
   })
 }
-
-const filled = (line: string): string =>
-  line
-    .replace('HOST4', server.address)
-    .replace('HOST6', server.address6 ?? '')
-    .replace('POLICY', zones.get('cinay.eu')!.find(({ name }) => name === '_mta-sts.cinay.eu')!.data)
 
 test('dns check: what says the same in other words is the same, and what is none of our business is not told', async () => {
   await update('del cinay.eu TXT', 'add cinay.eu 60 TXT "v=spf1  +MX" " -ALL"', 'add cinay.eu 60 TXT "site-verification=1"')
@@ -237,4 +222,55 @@ test('dns zone: named-checkzone accepts each', async () => {
       sh`printf '%s' ${text} > /tmp/zone; named-checkzone -k fail -m fail -M fail -n fail -S fail ${zone} /tmp/zone`,
     )
   }
+})
+
+test('dns publish: shows what it would do, and without somebody to ask does nothing', async () => {
+  await update('del cinay.eu MX')
+  const refused = await provision('dns', 'publish')
+  assert.equal(refused.exitCode, 1)
+  assert.match(refused.stderr, /no terminal to ask on/)
+  assert.deepEqual(told(await check()), ['missing cinay.eu MX'])
+  const published = await provision('dns', 'publish', '--yes')
+  assert.match(published.stdout, /^ {2}\+ cinay\.eu\. 3600 IN MX 10 mx1\.xoyize\.xyz\.$/m)
+})
+
+test('dns publish: only what is ours; what is too much stays, and is told', async () => {
+  await update(
+    'add cinay.eu 60 MX 20 backup.example.',
+    'add cinay.eu 60 TXT "site-verification=1"',
+    'add www.cinay.eu 60 TXT "hand made"',
+  )
+  const published = await provision('dns', 'publish', '--yes')
+  assert.equal(published.exitCode, 0, published.stderr)
+  assert.match(published.stdout, /stays, and --prune takes it away: cinay\.eu\. MX 20 backup\.example\./)
+  assert.deepEqual(told(await check()), ['extra cinay.eu MX 20 backup.example.'])
+  const pruned = await provision('dns', 'publish', '--yes', '--prune')
+  assert.equal(pruned.exitCode, 0, pruned.stderr)
+  const kept = await rehearsal.internet.must(
+    sh`dig +short @${rehearsal.dnsServer} cinay.eu TXT; dig +short @${rehearsal.dnsServer} www.cinay.eu TXT`,
+  )
+  assert.match(kept, /site-verification=1/)
+  assert.match(kept, /hand made/)
+})
+
+test('dns publish: a second run has nothing to do, and the serial stays', async () => {
+  const serial = () => rehearsal.internet.must(sh`dig +short @${rehearsal.dnsServer} cinay.eu SOA`)
+  const before = await serial()
+  const { exitCode, stdout } = await provision('dns', 'publish', '--yes')
+  assert.equal(exitCode, 0)
+  assert.match(stdout, /^nothing to do/)
+  assert.equal(await serial(), before)
+})
+
+test('dns publish: a key that the name server does not take is told, and nothing is changed', async () => {
+  const { store } = await loadInventory(inventory, 'xoyize.xyz')
+  await update('del cinay.eu MX')
+  await store.update(() => new Map([['dns/tsig', Buffer.alloc(32, 1).toString('base64')]]))
+  const refused = await provision('dns', 'publish', '--yes')
+  await store.update(() => new Map([['dns/tsig', rehearsal.tsig.secret]]))
+  assert.equal(refused.exitCode, 1)
+  assert.match(refused.stderr, /does not take the key provision/)
+  assert.doesNotMatch(refused.stderr, /AQEB/)
+  assert.deepEqual(told(await check()), ['missing cinay.eu MX'])
+  assert.equal((await provision('dns', 'publish', '--yes')).exitCode, 0)
 })

@@ -1,0 +1,124 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { changeOf, isEmpty, leftAlone } from '../dns/changes.ts'
+import { checkZones, type ZoneCheck } from '../dns/check.ts'
+import { differences, wantedOf } from '../dns/compare.ts'
+import type { Said } from '../dns/meaning.ts'
+import { providerOf } from '../dns/providers.ts'
+import { resolvers } from '../dns/servers.ts'
+import type { ZoneChange } from '../dns/update.ts'
+import { dataText, recordText } from '../dns/zone.ts'
+import { ProvisionError } from '../errors.ts'
+import { secretsIn } from '../secret.ts'
+import { checkLines, exitCode } from './dns.ts'
+import { type DnsOptions, type WantedZones, wantedZones } from './dns-wanted.ts'
+import type { Io } from './io.ts'
+
+/** What `dns publish` may be told. */
+export interface PublishOptions extends DnsOptions {
+  readonly yes: boolean
+  /** How many seconds the authoritative servers may take to show it. */
+  readonly wait?: number | undefined
+}
+
+/** Shows what has to change in the zones, asks once, does it, and waits until their authoritative servers say so. Returns the exit code. */
+export async function dnsPublish(options: PublishOptions, io: Io): Promise<number> {
+  if (!options.yes && io.ask === undefined)
+    throw new ProvisionError(
+      'provision',
+      'there is no terminal to ask on',
+      'say --yes to publish, or use “dns check” to look only',
+    )
+  return publishZones(await wantedZones(options, io), options, io)
+}
+
+/** The same for records that are known already. */
+export async function publishZones({ server, store, zones }: WantedZones, options: PublishOptions, io: Io): Promise<number> {
+  const began = performance.now()
+  await store.open()
+  await store.ensure(keysOf(server))
+  const look = { resolvers: resolvers(server.dns.lookup) }
+  const provider = providerOf(server, look.resolvers)
+  const planned = await Promise.all(
+    [...zones].map(async ([zone, records]) => {
+      const wanted = wantedOf(records)
+      const there = await provider.look(zone, wanted)
+      const found = wanted.flatMap((one, i) => differences(one, there[i] ?? []))
+      return { change: changeOf(zone, found, options), stays: options.prune ? [] : leftAlone(found) }
+    }),
+  )
+  const changes = planned.map(({ change }) => change).filter((change) => !isEmpty(change))
+  for (const { change, stays } of planned) io.report.diff(changeLines(change, stays))
+  const number = changes.reduce((sum, { add, remove }) => sum + add.length + remove.length, 0)
+  const end = (code: number) => {
+    io.report.end({
+      code,
+      changed: number,
+      resources: [...zones.values()].flat().length,
+      execs: options.offline ? 0 : 1,
+      ms: performance.now() - began,
+    })
+    return code
+  }
+  if (
+    changes.length > 0 &&
+    !options.yes &&
+    !(await io.ask!.confirm(`Publish ${count(number, 'change')} in ${count(changes.length, 'zone')} at ${provider.name}?`))
+  )
+    return 2
+  for (const change of changes) {
+    await provider.publish(change)
+    io.report.say(`${change.zone}: published at ${provider.name}`)
+  }
+  const seen = () => checkZones(zones, look)
+  let checks = await seen()
+  // It was written and never given out: a run that died, an API that failed at the last step.
+  const silent = checks.filter(({ zone, findings }) => findings.length > 0 && !changes.some((change) => change.zone === zone))
+  for (const { zone } of silent) await provider.publish({ zone, add: [], remove: [] })
+  checks = await until(checks, seen, options.wait ?? 600, io)
+  for (const check of checks) io.report.diff(checkLines(check))
+  const code = exitCode(checks.map(withoutExtra(options.prune === true)))
+  if (code === 2)
+    throw new ProvisionError(
+      'the zones',
+      `are written, and their name servers do not say so after ${options.wait ?? 600} s`,
+      '“provision dns check” shows when they do',
+    )
+  return end(code)
+}
+
+/** Asks again, less and less often, until nothing is left that was to be published. */
+async function until(first: readonly ZoneCheck[], seen: () => Promise<readonly ZoneCheck[]>, seconds: number, io: Io) {
+  const end = performance.now() + seconds * 1000
+  let checks = first
+  for (let rest = 200; waited(checks) && performance.now() < end; rest = Math.min(rest * 1.5, 10_000)) {
+    if (rest === 200) io.report.say('waiting for the authoritative name servers')
+    await pause(Math.min(rest, Math.max(0, end - performance.now())))
+    checks = await seen()
+  }
+  return checks
+}
+
+const waited = (checks: readonly ZoneCheck[]): boolean =>
+  checks.some(({ findings }) => findings.some(({ state }) => state !== 'extra'))
+
+/** What is too much and stays was told with the plan: it is no failure. */
+const withoutExtra =
+  (prune: boolean) =>
+  (check: ZoneCheck): ZoneCheck => ({ ...check, findings: check.findings.filter(({ state }) => prune || state !== 'extra') })
+
+/** What may be needed to write the zones. */
+const keysOf = ({ dns }: WantedZones['server']) =>
+  dns.provider === 'manual' ? [] : secretsIn(dns.provider === 'ovh' ? dns.publish : (dns.publish ?? dns.key))
+
+function changeLines({ zone, add, remove }: ZoneChange, stays: readonly Said[]): readonly string[] {
+  if (add.length + remove.length + stays.length === 0) return []
+  const said = (one: Said) => `${one.name}. ${one.type} ${dataText(one)}`
+  return [
+    `${zone}:`,
+    ...remove.map((one) => `  - ${said(one)}`),
+    ...add.map((record) => `  + ${recordText(record)}`),
+    ...stays.map((one) => `  – stays, and --prune takes it away: ${said(one)}`),
+  ]
+}
+
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`

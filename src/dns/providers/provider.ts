@@ -1,0 +1,13 @@
+import type { Wanted } from '../compare.ts'
+import type { Said } from '../meaning.ts'
+import type { ZoneChange } from '../update.ts'
+
+/** Where zones are kept, and how they are written. */
+export interface Provider {
+  /** As it is told: “OVH”, “192.0.2.53”. */
+  readonly name: string
+  /** What it has itself of each of these, in their order: not what a name server says that may lag behind. */
+  look(zone: string, wanted: readonly Wanted[]): Promise<readonly (readonly Said[])[]>
+  /** Does it. May be done twice. */
+  publish(change: ZoneChange): Promise<void>
+}
