@@ -5,6 +5,7 @@ import { cutOff } from './container.ts'
 import { all } from './local.ts'
 import { type Network, namespaceOf, removeNetwork, unplug } from './network.ts'
 import { unmountBelow } from './overlay.ts'
+import { ovhPidFile } from './ovh-daemon.ts'
 import { endProcess } from './processes.ts'
 
 /** Ends and removes what there is of a rehearsal, whole or half made: processes, mounts, links, then its directory. */
@@ -14,7 +15,7 @@ export async function clearAway(directory: string): Promise<void> {
   const machines = join(directory, 'machines')
   const names = existsSync(machines) ? readdirSync(machines) : []
   if (network !== undefined) await all(names.map((name) => removeMachine(network, join(machines, name), name)))
-  await endProcess(aptPidFile(directory), { signal: 'SIGKILL' })
+  for (const pidFile of [aptPidFile(directory), ovhPidFile(directory)]) await endProcess(pidFile, { signal: 'SIGKILL' })
   await unmountBelow(directory)
   if (network !== undefined) await removeNetwork(network)
   rmSync(directory, { recursive: true, force: true })

@@ -8,6 +8,7 @@ import { clearAway, removeMachine } from './leftovers.ts'
 import { all } from './local.ts'
 import { type Machine, openMachine } from './machine.ts'
 import { readMirror } from './mirror.ts'
+import { type OvhService, startOvh } from './ovh-daemon.ts'
 import { machineDirectory } from './paths.ts'
 import { internetDomain, type Tsig } from './service.ts'
 import { aptPort } from './services/apt-relay.ts'
@@ -35,6 +36,8 @@ export interface Rehearsal {
   /** The proxy for the hosts' apt. They have no other way to a package. */
   readonly aptProxy: string
   readonly rootPassword: string
+  /** OVH’s API for the zones of its BIND: started when it is first asked for. */
+  ovh(): Promise<OvhService>
   /** Makes and boots one more host in the same network: for tests. */
   addHost(name: string, image: Image): Promise<Machine>
   /** Ends and removes a host that was added. */
@@ -68,6 +71,11 @@ export function openRehearsal(name: string, directory: string, state: State, onP
     aptProxy: `http://${world.addresses.apt.v4}:${aptPort}`,
     rootPassword,
 
+    ovh: () => {
+      const names = world.zones.map(({ name: zone }) => zone)
+      const own = names.find((zone) => world.mxname.endsWith(`.${zone}`)) ?? world.mxname
+      return startOvh(directory, state, machine('internet'), names, own)
+    },
     addHost: async (one, image) => {
       const made = await makeHost(directory, await openWorkshop(directory, onProgress), state, one, image)
       await made.start()

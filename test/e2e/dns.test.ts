@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { parseDocument } from 'yaml'
 import { $ } from 'zx'
+import { changeOf } from '../../src/dns/changes.ts'
 import { checkZones, type ZoneCheck } from '../../src/dns/check.ts'
+import { differences, wantedOf } from '../../src/dns/compare.ts'
+import type { OvhKeys } from '../../src/dns/providers/ovh-client.ts'
+import { providerOf } from '../../src/dns/providers.ts'
 import { type DnsRecord, desiredRecords } from '../../src/dns/records.ts'
 import { resolvers } from '../../src/dns/servers.ts'
 import { secretTag } from '../../src/inventory/yaml.ts'
@@ -60,8 +64,10 @@ async function update(...lines: readonly string[]): Promise<void> {
 }
 
 /** The command line of an operator without a host. */
-async function provision(...args: readonly string[]) {
-  const flags = ['--host', 'xoyize.xyz', '--inventory', inventory, '--offline']
+const provision = (...args: readonly string[]) => provisionIn(inventory, ...args)
+
+async function provisionIn(folder: string, ...args: readonly string[]) {
+  const flags = ['--host', 'xoyize.xyz', '--inventory', folder, '--offline']
   return $({
     nothrow: true,
     quiet: true,
@@ -274,3 +280,97 @@ test('dns publish: a key that the name server does not take is told, and nothing
   assert.deepEqual(told(await check()), ['missing cinay.eu MX'])
   assert.equal((await provision('dns', 'publish', '--yes')).exitCode, 0)
 })
+
+test('dns publish at OVH', async (t) => {
+  const ovh = await rehearsal.ovh()
+  const folder = join(rehearsal.directory, 'inventory-ovh')
+  cpSync(inventory, folder, { recursive: true })
+  const file = join(folder, 'xoyize.xyz.yml')
+  const document = parseDocument(readFileSync(file, 'utf8'), { customTags: [secretTag] })
+  document.setIn(['dns'], document.createNode({ provider: 'ovh', endpoint: ovh.endpoint, lookup: rehearsal.dnsServer }))
+  writeFileSync(file, document.toString())
+  const { store } = await loadInventory(folder, 'xoyize.xyz')
+  const keys = ({ applicationKey, applicationSecret, consumerKey }: OvhKeys) =>
+    new Map([
+      ['ovh/publish/application-key', applicationKey],
+      ['ovh/publish/application-secret', applicationSecret],
+      ['ovh/publish/consumer-key', consumerKey],
+    ])
+  const publish = (...flags: readonly string[]) => provisionIn(folder, 'dns', 'publish', '--yes', ...flags)
+
+  await t.test('without its keys: which are missing, and how they are given', async () => {
+    await store.update(() => new Map())
+    const { exitCode, stderr } = await publish()
+    assert.equal(exitCode, 1)
+    assert.match(stderr, /provision secrets set ovh\/publish\/consumer-key/)
+  })
+  await store.update(() => keys(ovh.operator))
+
+  for (const { fault, make, found } of faults)
+    await t.test(`mended: ${fault}`, async () => {
+      await update(...make)
+      assert.deepEqual(told(await check()), found)
+      const { exitCode, stderr } = await publish('--prune')
+      assert.equal(exitCode, 0, stderr)
+      assert.deepEqual(told(await check()), [])
+    })
+
+  await t.test('a whole zone, with a DKIM key of two strings, from nothing', async () => {
+    await update(
+      ...zones
+        .get('yanfi.net')!
+        .map(({ name }) => `del ${name}`)
+        .filter((line) => line !== 'del yanfi.net'),
+    )
+    await update(...(['A', 'AAAA', 'MX', 'TXT', 'CAA'] as const).map((type) => `del yanfi.net ${type}`))
+    const { exitCode, stderr } = await publish()
+    assert.equal(exitCode, 0, stderr)
+    assert.deepEqual(told(await check()), [])
+    const long = {
+      name: 'default._domainkey.yanfi.net',
+      type: 'TXT',
+      ttl: 600,
+      data: `v=DKIM1; k=rsa; p=${'A'.repeat(390)}`,
+    } as const
+    const provider = providerOf((await opened(folder)).server, resolvers(rehearsal.dnsServer))
+    for (let i = 0; i < 2; i++) {
+      const wanted = wantedOf([long])
+      const [there = []] = await provider.look('yanfi.net', wanted)
+      assert.equal(there.length, i)
+      await provider.publish(changeOf('yanfi.net', differences(wanted[0]!, there)))
+    }
+    assert.deepEqual(told(await check(new Map([['yanfi.net', [...zones.get('yanfi.net')!, long]]]))), [])
+  })
+
+  for (const call of ['GET .*/record/\\d+$', 'POST .*/record$', 'POST .*/refresh$', 'GET /auth/time'])
+    await t.test(`the API fails at ${call}: nothing is lost, and the next run succeeds`, async () => {
+      await update('del cinay.eu MX', 'add cinay.eu 60 MX 10 old.example.')
+      ovh.fail(`${call} 500`)
+      const failed = await publish()
+      ovh.fail()
+      assert.equal(failed.exitCode, 1)
+      assert.match(failed.stderr, /500.*\n.*nothing is lost: run it again/)
+      assert.deepEqual(told(await check()), ['wrong cinay.eu MX 10 old.example.'])
+      const { exitCode, stderr } = await publish()
+      assert.equal(exitCode, 0, stderr)
+      assert.deepEqual(told(await check()), [])
+    })
+
+  await t.test('the host’s key may not write the other zones, which is told', async () => {
+    await store.update(() => keys(ovh.host))
+    await update('del cinay.eu MX')
+    const { exitCode, stderr } = await publish('--domain', 'cinay.eu')
+    assert.equal(exitCode, 1)
+    assert.match(stderr, /the key may not see it/)
+    await store.update(() => keys({ ...ovh.operator, applicationSecret: 'wrong' }))
+    assert.match((await publish()).stderr, /Invalid signature/)
+    await store.update(() => keys(ovh.operator))
+    assert.equal((await publish()).exitCode, 0)
+  })
+})
+
+async function opened(folder: string) {
+  const loaded = await loadInventory(folder, 'xoyize.xyz')
+  await loaded.store.open()
+  return loaded
+}

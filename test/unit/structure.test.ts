@@ -26,7 +26,7 @@ const only: Readonly<Record<string, readonly string[]>> = {
   'age-encryption': ['src/secrets.ts', 'src/secrets/'],
   zod: ['src/inventory.ts', 'src/inventory/', 'src/ui/'],
   figlet: ['files/etc/motd.ts'],
-  'dns-packet': ['src/dns/'],
+  'dns-packet': ['src/dns/', 'src/rehearsal/ovh/'],
   nodemailer: ['src/rehearsal/', 'src/doctor/'],
   imapflow: ['src/rehearsal/', 'src/doctor/'],
   mailauth: ['src/doctor/'],

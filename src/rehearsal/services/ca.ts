@@ -25,7 +25,8 @@ certify() {
 }
 certify acme ${`acme.${internetDomain}`} ${addresses.acme.v4} ${addresses.acme.v6}
 certify peer ${peerMx} ${addresses.peer.v4} ${addresses.peer.v6}
-certify ntfy ${`ntfy.${internetDomain}`} ${addresses.ntfy.v4} ${addresses.ntfy.v6}`,
+certify ntfy ${`ntfy.${internetDomain}`} ${addresses.ntfy.v4} ${addresses.ntfy.v6}
+certify ovh ${`ovh.${internetDomain}`} ${addresses.ovh.v4} ${addresses.ovh.v6}`,
 
   ready: () => sh`test -s ${certificates}/ca.pem`,
 }
