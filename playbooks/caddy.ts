@@ -1,4 +1,5 @@
 import { caddyfile } from '../files/etc/caddy/Caddyfile.ts'
+import { acmePlaces } from '../files/usr/local/sbin/provision-certificates.ts'
 import { apple, outlook, thunderbird } from '../files/var/caddy/mail/settings.ts'
 import { type Domain, mtaStsPolicy, type Server } from '../src/inventory.ts'
 import type { Resource } from '../src/kind.ts'
@@ -13,13 +14,13 @@ import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Caddy = Pick<Server, 'acme' | 'admin' | 'sites' | 'domains' | 'mail'> & {
+type Caddy = Pick<Server, 'acme' | 'admin' | 'dns' | 'sites' | 'domains' | 'mail'> & {
   readonly origin: ArtifactOrigin
   readonly stampKey: Secret
 }
 
 /** The web server: one site a domain, each with a certificate that Caddy gets and renews itself. */
-export const caddy = ({ acme, admin, sites, domains, mail, origin, stampKey }: Caddy): Playbook =>
+export const caddy = ({ acme, admin, dns, sites, domains, mail, origin, stampKey }: Caddy): Playbook =>
   playbook('caddy', [
     step('Install Caddy', [
       artifact({ name: 'caddy', ...origin, path: '/usr/local/bin/caddy' }),
@@ -58,6 +59,7 @@ export const caddy = ({ acme, admin, sites, domains, mail, origin, stampKey }: C
             root,
             basicAuth: basic_auth === undefined ? undefined : authFile(domain),
           })),
+          challenge: dns.provider === 'manual' ? { name: mail.hostname, folder: acmePlaces.challenge } : undefined,
           mail: domains.map((domain) => ({ domain: domain.name, folder: folderOf(domain), policy: servesPolicy(domain) })),
         }),
         // As caddy: what it makes on the way has to be the daemon's.

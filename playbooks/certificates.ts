@@ -1,5 +1,4 @@
 import { acmePlaces, renewal } from '../files/usr/local/sbin/provision-certificates.ts'
-import { ProvisionError } from '../src/errors.ts'
 import type { Server } from '../src/inventory.ts'
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { certificate } from '../src/kinds/certificate.ts'
@@ -13,18 +12,22 @@ import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Certificates = Pick<Server, 'acme' | 'dns' | 'mail'> & {
+type Certificates = Pick<Server, 'acme' | 'address6' | 'dns' | 'mail'> & {
   readonly origin: ArtifactOrigin
 }
 
 const unit = 'provision-certificates'
 
-/** The mail certificate: issued by DNS-01, readable by maddy and writable by nobody but root, renewed daily when it is due. */
-export const certificates = ({ acme, dns, mail, origin }: Certificates): Playbook =>
+/** The mail certificate: issued by DNS-01, or by HTTP-01 where nobody writes records for us; readable by maddy and writable by nobody but root, renewed daily when it is due. */
+export const certificates = ({ acme, address6, dns, mail, origin }: Certificates): Playbook =>
   playbook('certificates', [
     step('Install acme.sh', [
       // acme.sh asks with curl; nsupdate is in bind9-dnsutils.
-      packages({ name: 'certificates', installed: ['curl', 'bind9-dnsutils', 'openssl'] }),
+      // And it answers the CA with socat, before there is a web server.
+      packages({
+        name: 'certificates',
+        installed: ['curl', 'bind9-dnsutils', 'openssl', ...(dns.provider === 'manual' ? ['socat'] : [])],
+      }),
     ]),
     step('Install the pinned acme.sh', [artifact({ name: 'acme.sh', ...origin, path: acmePlaces.program, tree: true })]),
 
@@ -36,6 +39,7 @@ export const certificates = ({ acme, dns, mail, origin }: Certificates): Playboo
       directory({ path: acmePlaces.state, mode: '0700' }),
       file({ path: '/etc/provision/acme.env', content: environment(dns), mode: '0600' }),
       ...nsupdateKey(dns),
+      ...(dns.provider === 'manual' ? challengeFolders : []),
       ...(acme.ca === undefined ? [] : [file({ path: caFile, content: acme.ca })]),
       file({
         path: `/usr/local/sbin/${unit}`,
@@ -45,8 +49,10 @@ export const certificates = ({ acme, dns, mail, origin }: Certificates): Playboo
           directory: acme.directory,
           caBundle: acme.ca === undefined ? undefined : caFile,
           email: acme.email,
-          api: dns.provider === 'ovh' ? 'dns_ovh' : 'dns_nsupdate',
-          wait: dns.wait,
+          challenge:
+            dns.provider === 'manual'
+              ? { by: 'http', ipv6: address6 !== undefined }
+              : { by: 'dns', api: dns.provider === 'ovh' ? 'dns_ovh' : 'dns_nsupdate', wait: dns.wait },
         }),
         check: sh`sh -n "$tmp"`,
       }),
@@ -61,17 +67,26 @@ export const certificates = ({ acme, dns, mail, origin }: Certificates): Playboo
         names: [mail.hostname],
         group: 'maddy',
         unit: `${unit}.service`,
+        needs:
+          dns.provider === 'manual'
+            ? `the CA looks at http://${mail.hostname}/: its records have to lead here first (provision dns records --offline prints them)`
+            : undefined,
       }),
     ]),
     step('Run the renewal daily', [service({ unit: `${unit}.timer`, reads: [`/etc/systemd/system/${unit}.timer`] })]),
   ])
+
+/** Where the CA's file is: Caddy reads it. */
+const challengeFolders = ['', '/.well-known', '/.well-known/acme-challenge'].map((below) =>
+  directory({ path: `${acmePlaces.challenge}${below}` }),
+)
 
 const caFile = '/etc/provision/acme-ca.pem'
 
 const keyFile = '/etc/provision/nsupdate.key'
 
 /** What acme.sh's DNS API needs, as systemd.exec(5) reads it from an EnvironmentFile: quoted, with \ and " escaped. */
-function environment(dns: Server['dns']): Secret {
+function environment(dns: Server['dns']): Secret | string {
   if (dns.provider === 'ovh')
     return secretText`OVH_END_POINT="${dns.endpoint}"
 OVH_AK="${dns.application_key}"
@@ -83,11 +98,7 @@ OVH_CK="${dns.consumer_key}"
 NSUPDATE_SERVER_PORT="${dns.port}"
 NSUPDATE_KEY="${keyFile}"
 `
-  throw new ProvisionError(
-    'dns.provider',
-    'is manual, and the mail certificate is renewed by records that a program writes',
-    'use ovh or nsupdate',
-  )
+  return '# Nothing: the CA fetches a file on port 80.\n'
 }
 
 const nsupdateKey = (dns: Server['dns']) =>

@@ -74,12 +74,20 @@ function cameFrom(connection: string | undefined): string | undefined {
 /** What the operator does next. */
 function next(server: Server, name: string): readonly string[] {
   const toGive = secretsIn(server).filter(({ madeAs }) => madeAs === undefined)
+  const { dns } = server
+  const toPublish = new Set(dns.provider === 'ovh' ? secretsIn(dns.publish).map((secret) => secret.name) : [])
   return [
     ...(server.dns.provider === 'manual'
-      ? ['with dns.provider: manual nobody can prove the mail server’s name to the CA: an install needs ovh or nsupdate']
+      ? [
+          `with dns.provider: manual you paste the records yourself: those of ${server.mail.hostname} before the install, because the CA looks there`,
+        ]
       : []),
     'next:',
-    ...toGive.map((secret) => `  provision secrets set ${secret.name} --host ${name}`),
+    ...toGive.map(
+      ({ name: secret }) =>
+        `  provision secrets set ${secret} --host ${name}${toPublish.has(secret) ? '   (yours, for provision dns publish)' : ''}`,
+    ),
+    ...(dns.provider === 'manual' ? [`  provision dns records --offline --host ${name}`] : []),
     `  provision --host ${name} --check`,
     `  provision --host ${name}`,
   ]

@@ -9,6 +9,8 @@ export interface Certificate {
   readonly group: string
   /** The unit that issues, renews and deploys it. */
   readonly unit: `${string}.service`
+  /** What has to be so elsewhere before the CA gives one: told while there is none. */
+  readonly needs?: string | undefined
 }
 
 type State =
@@ -84,6 +86,8 @@ else printf 'absent %s\n' ${name}; fi`,
         : [{ field: 'life left', from: have.left <= 0 ? 'none' : `${Math.floor(have.left * 100)} %`, to: 'over a third' }]),
     ]
   },
+
+  notes: ({ needs }, { type }) => (type === 'absent' && needs !== undefined ? [needs] : []),
 
   apply: ({ unit }) => sh`
 since=$(date '+%F %T')

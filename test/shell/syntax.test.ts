@@ -6,7 +6,7 @@ import { scriptFiles, scriptsOf } from '../scripts.ts'
 
 const refused = (input: string): string => spawnSync('dash', ['-n'], { input, encoding: 'utf8' }).stderr
 
-for (const provider of [{ provider: 'ovh' }, { provider: 'nsupdate', server: '192.0.2.53' }]) {
+for (const provider of [{ provider: 'ovh' }, { provider: 'nsupdate', server: '192.0.2.53' }, { provider: 'manual' }]) {
   const steps = referencePlaybooks(referenceServer((raw) => Object.assign(raw, { dns: provider }))).flatMap((one) => one.steps)
 
   test(`every probe and every correction is sh that dash takes, with dns by ${provider.provider}`, () => {

@@ -6,6 +6,8 @@ export interface Caddyfile {
   readonly caBundle?: string | undefined
   readonly email?: string | undefined
   readonly sites: readonly CaddySite[]
+  /** The name of somebody else's certificate, and the folder with what its CA fetches. */
+  readonly challenge?: { readonly name: string; readonly folder: string } | undefined
   /** Where each mail domain's settings are, and whether its MTA-STS policy is served here. */
   readonly mail: readonly { readonly domain: string; readonly folder: string; readonly policy: boolean }[]
 }
@@ -19,12 +21,12 @@ export interface CaddySite {
 }
 
 /** All sites in one file, so that one which leaves the inventory leaves the host. Admin is on a socket of caddy's own, because at localhost:2019 anybody local rewrites the configuration. */
-export const caddyfile = ({ directory, caBundle, email, sites, mail }: Caddyfile): string => `# Written by provision.
+export const caddyfile = ({ directory, caBundle, email, sites, challenge, mail }: Caddyfile): string => `# Written by provision.
 {
 	admin unix//run/caddy/admin.sock
 	acme_ca ${directory}
 ${caBundle === undefined ? '' : `	acme_ca_root ${caBundle}\n`}${email === undefined ? '' : `	email ${email}\n`}}
-${sites.map(siteOf).join('')}${mail.length === 0 ? '' : settings}${mail.map(mailOf).join('')}`
+${sites.map(siteOf).join('')}${challenge === undefined ? '' : challengeOf(challenge)}${mail.length === 0 ? '' : settings}${mail.map(mailOf).join('')}`
 
 /** No dot file but .well-known is served. */
 const siteOf = ({ names, root, basicAuth }: CaddySite): string => `
@@ -38,6 +40,20 @@ ${basicAuth === undefined ? '' : `	basic_auth {\n		import ${basicAuth}\n	}\n`}	@
 	}
 	respond @hidden 404
 	file_server
+}
+`
+
+/** By HTTP alone: the certificate of that name is not Caddy's. */
+const challengeOf = ({ name, folder }: NonNullable<Caddyfile['challenge']>): string => `
+http://${name} {
+	root * ${folder}
+	log
+	handle /.well-known/acme-challenge/* {
+		file_server
+	}
+	handle {
+		respond 404
+	}
 }
 `
 

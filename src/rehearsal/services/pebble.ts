@@ -29,7 +29,7 @@ After=network-online.target named.service
 Wants=network-online.target
 
 [Service]
-Environment=PEBBLE_VA_NOSLEEP=1
+Environment=PEBBLE_VA_NOSLEEP=1 PEBBLE_AUTHZREUSE=0
 ExecStart=/usr/bin/pebble -config /etc/rehearsal/pebble.json -dnsserver ${addresses.dns.v4}:53
 Restart=on-failure
 

@@ -14,20 +14,38 @@ export interface Renewal {
   /** A PEM bundle on the host, for a CA of one's own. */
   readonly caBundle?: `/${string}` | undefined
   readonly email?: string | undefined
+  /** How the CA is shown that the names are ours. */
+  readonly challenge: DnsChallenge | HttpChallenge
+}
+
+/** By a record that is published for a moment. */
+export interface DnsChallenge {
+  readonly by: 'dns'
   /** acme.sh's name of the DNS API: dns_nsupdate, dns_ovh. */
   readonly api: string
   /** Seconds to wait for the name servers, instead of asking public resolvers: where those cannot be reached. */
   readonly wait?: number | undefined
 }
 
+/** By a file that the CA fetches on port 80: from Caddy, or from acme.sh itself while there is no Caddy yet. */
+export interface HttpChallenge {
+  readonly by: 'http'
+  readonly ipv6: boolean
+}
+
 /** Where acme.sh is, what it keeps, and where the daemons read. */
-export const acmePlaces = { program: '/usr/local/share/acme.sh', state: '/var/lib/acme', live: '/var/lib/certificates' } as const
+export const acmePlaces = {
+  program: '/usr/local/share/acme.sh',
+  state: '/var/lib/acme',
+  live: '/var/lib/certificates',
+  challenge: '/var/lib/acme-challenge',
+} as const
 
 /**
  * The script that the timer starts daily. It asks the CA only when a third of a certificate's life is left or its names have
  * changed, and then puts the pair in place with one rename. It may be killed anywhere: what is served is always one pair.
  */
-export const renewal = ({ certificates, directory, caBundle, email, api, wait }: Renewal): string => `#!/bin/sh
+export const renewal = ({ certificates, directory, caBundle, email, challenge }: Renewal): string => `#!/bin/sh
 ${
   body(
     certificates,
@@ -36,16 +54,19 @@ ${
       ...(caBundle === undefined ? [] : ['--ca-bundle', caBundle]),
       ...(email === undefined ? [] : ['--accountemail', email]),
     ],
-    ['--dns', api, ...(wait === undefined ? [] : ['--dnssleep', String(wait)])],
+    prove(challenge),
   ).text
 }
 `
 
-const body = (
-  certificates: Renewal['certificates'],
-  common: readonly string[],
-  dns: readonly string[],
-): Sh => sh`# Written by provision.
+/** Sets the arguments of acme.sh that say how. */
+const prove = (challenge: Renewal['challenge']): Sh =>
+  challenge.by === 'dns'
+    ? sh`set -- "$@" --dns ${challenge.api} ${challenge.wait === undefined ? [] : ['--dnssleep', String(challenge.wait)]}`
+    : sh`if systemctl -q is-active caddy.service; then set -- "$@" --webroot ${acmePlaces.challenge}
+    else set -- "$@" --standalone ${challenge.ipv6 ? ['--listen-v6'] : []}; fi`
+
+const body = (certificates: Renewal['certificates'], common: readonly string[], prove: Sh): Sh => sh`# Written by provision.
 set -u
 umask 077
 failed=0
@@ -119,8 +140,10 @@ certificate() {
   if due ${acmePlaces.state}/"$name"_ecc/fullchain.cer "$@"; then
     set -- "$name" $(for d in "$@"; do [ "$d" = "$name" ] || printf '%s ' "$d"; done)
     domains=$(printf ' -d %s' "$@")
+    set -- --issue $domains --keylength ec-384 --force
+    ${prove}
     # --force: whether it is due has been decided above. The key stays the same, so TLSA 3 1 1 stays true.
-    if ! acme --issue $domains --keylength ec-384 --force ${dns} >&2; then
+    if ! acme "$@" >&2; then
       printf '%s: the CA gave no certificate\n' "$name" >&2
       failed=1
     fi
