@@ -5,6 +5,7 @@ import { aliasLines, leavingAliases, logins, type Server, systemLogin } from '..
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
+import { verifyMaddy } from '../src/kinds/maddy.ts'
 import { mailAccount } from '../src/kinds/mail-account.ts'
 import { nftTable } from '../src/kinds/nft-table.ts'
 import { packages } from '../src/kinds/packages.ts'
@@ -62,9 +63,8 @@ export const maddy = ({ mail, domains, origin, stampKey, prune }: Maddy): Playbo
           maxRecipients: mail.limits.max_recipients,
           ratePerHour: mail.limits.rate_per_hour,
         }),
-        // The flag before the verb: after it, maddy prints its usage and exits 0. As maddy, whose files it makes, under its umask.
         check: sh`chmod 0644 "$tmp"
-systemd-run -q --pipe --wait -p User=maddy -p UMask=0007 -p StateDirectory=maddy -p StateDirectoryMode=0750 -p RuntimeDirectory=maddy -p RuntimeDirectoryPreserve=yes -p WorkingDirectory=/var/lib/maddy /usr/local/bin/maddy --config "$tmp" verify-config`,
+${verifyMaddy('/usr/local/bin/maddy', sh`"$tmp"`)}`,
       }),
     ]),
 

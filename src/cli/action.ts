@@ -16,6 +16,7 @@ export interface Flags {
   /** False with --no-apply. */
   readonly apply?: boolean
   readonly answers?: string
+  readonly to?: string
   readonly accounts?: string
   readonly catchAll?: string
   readonly web?: string

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Io } from '../commands/io.ts'
 import { ProvisionError, UnknownHost } from '../errors.ts'
 import { act, type Flags, needsHost, print } from './action.ts'
-import { count, names, reaching } from './options.ts'
+import { count, names, naming, reaching } from './options.ts'
 
 /** What is done with a host and its inventory: the plan and its correction, `list`, `adopt`. */
 export function hosts(program: Command): void {
@@ -30,6 +30,22 @@ export function hosts(program: Command): void {
   reaching(program.command('history').description('what runs have changed on the host: who, when, what'))
     .option('--last <number>', 'the newest so many', count)
     .action(act(async (flags, io) => (await import('../commands/history.ts')).history(needsHost(flags), io, print)))
+
+  reaching(
+    program.command('upgrade <program>').description('moves maddy or caddy to another version, and back when it does not work'),
+  )
+    .requiredOption('--to <version>', 'which')
+    .option('--yes', 'no question')
+    .action(
+      act(async (flags, io, [name = '']) => {
+        const { upgrade } = await import('../commands/upgrade.ts')
+        return upgrade({ ...needsHost(flags), yes: flags.yes === true, to: flags.to! }, io, name)
+      }),
+    )
+
+  naming(program.command('outdated').description('which pinned programs have a newer release')).action(
+    act(async (flags, io) => (await import('../commands/outdated.ts')).outdated(needsHost(flags), io, print)),
+  )
 
   reaching(program.command('adopt').description('what was edited on the host, and how to keep it')).action(
     act(async (flags, io) => (await import('../commands/adopt.ts')).adopt(needsHost(flags), io, print)),

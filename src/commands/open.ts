@@ -31,6 +31,8 @@ export interface OpenOptions {
   readonly verbose?: boolean | undefined
   /** Stacks and the SSH dialogue. */
   readonly debug?: boolean | undefined
+  /** Other versions than the inventory pins: of what is going to be pinned once it works. */
+  readonly pins?: Readonly<Partial<Record<ArtifactName, string>>> | undefined
   /** Ours, where each of several hosts has a copy: passwords are taken out when they are read. */
   readonly env?: NodeJS.ProcessEnv | undefined
 }
@@ -111,7 +113,8 @@ async function withKeys({ server }: Inventory, { keys }: Arrival): Promise<Serve
 }
 
 /** What follows from an inventory on this machine: the programs that it pins, and its playbooks. */
-async function prepare(inventory: Inventory, server: Server, { prune = false }: OpenOptions, io: Io) {
+async function prepare(inventory: Inventory, declared: Server, { prune = false, pins = {} }: OpenOptions, io: Io) {
+  const server = { ...declared, artifacts: pinned(declared.artifacts, pins) }
   const said: { now: (line: string) => void } = { now: (line) => io.report.say(line) }
   const log = (line: string) => said.now(line)
   await turn()
@@ -124,6 +127,12 @@ async function prepare(inventory: Inventory, server: Server, { prune = false }: 
   const playbooks = ours(server, { prune, origins: originsOf(server, artifacts) })
   return { artifacts, playbooks, said }
 }
+
+const pinned = (artifacts: Server['artifacts'], pins: NonNullable<OpenOptions['pins']>): Server['artifacts'] =>
+  Object.entries(pins).reduce<Server['artifacts']>(
+    (all, [name, version]) => ({ ...all, [name]: { ...all[name as ArtifactName], version } }),
+    artifacts,
+  )
 
 function originsOf({ artifacts }: Server, source: ArtifactSource): Context['origins'] {
   const origin = (name: ArtifactName): ArtifactOrigin => {

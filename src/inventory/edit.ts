@@ -1,6 +1,6 @@
 import { ProvisionError } from '../errors.ts'
 import { sentence } from './faults.ts'
-import { append, drop } from './lists.ts'
+import { append, drop, set } from './lists.ts'
 import { Server } from './server.ts'
 import { readYaml } from './yaml.ts'
 
@@ -69,6 +69,12 @@ export const removeAlias =
   (address: string): Edit =>
   (file, text) =>
     removeFrom(file, text, address, 'aliases')
+
+/** Another version of a program. */
+export const pin =
+  (name: string, version: string): Edit =>
+  (file, text) =>
+    check(file, set(file, text, ['artifacts', name, 'version'], version))
 
 const local = (address: string): string => address.split('@')[0]!
 const domainPart = (address: string): string => address.split('@')[1] ?? ''

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import { isMap, isSeq, type YAMLMap, type YAMLSeq } from 'yaml'
+import { isMap, isScalar, isSeq, type YAMLMap, type YAMLSeq } from 'yaml'
 import { ProvisionError } from '../errors.ts'
-import { withItem, withoutItem, withoutPair, withPair } from './splice.ts'
+import { withItem, withKey, withoutItem, withoutPair, withPair, withScalar } from './splice.ts'
 import { readYaml } from './yaml.ts'
 
 /** Where a map is in an inventory: keys and numbers. */
@@ -35,6 +35,20 @@ export function drop(file: string, text: string, at: Path, key: string, index: n
   return proved(file, text, edited, at, key, (all) => all.toSpliced(index, 1))
 }
 
+/** The text with a scalar set, at a path of keys. Throws ProvisionError when its layout does not allow it. */
+export function set(file: string, text: string, path: readonly string[], value: string): string {
+  const { document } = readYaml(file, text)
+  const there: unknown = document.getIn(path, true)
+  const depth = path.findIndex((_, i) => !isMap(document.getIn(path.slice(0, i + 1), true)))
+  const map: unknown = depth === 0 ? document.contents : document.getIn(path.slice(0, depth), true)
+  if (!isMap(map) || (there === undefined ? map.has(path[depth]!) : !isScalar(there))) throw byHand(file, path.join('.'))
+  const nested = path.slice(depth).reduceRight<unknown>((inside, key) => ({ [key]: inside }), value) as Record<string, unknown>
+  const edited = there === undefined ? withKey(text, map, nested, depth === 0) : withScalar(text, there, value)
+  const wanted = readYaml(file, text).document
+  wanted.setIn(path, value)
+  return same(file, edited, wanted.toJS(), path.join('.'))
+}
+
 function nodes(file: string, text: string, at: Path, key: string): { readonly map: YAMLMap; readonly list?: YAMLSeq } {
   const { document } = readYaml(file, text)
   const map: unknown = at.length === 0 ? document.contents : document.getIn(at, true)
@@ -59,8 +73,12 @@ function proved(
   const wanted = data(before)
   const map = at.reduce<unknown>((part, step) => Reflect.get(part as object, step), wanted) as Record<string, unknown>
   map[key] = change((map[key] ?? []) as readonly unknown[])
+  return same(file, after, wanted, key)
+}
+
+function same(file: string, after: string, wanted: unknown, key: string): string {
   try {
-    if (isDeepStrictEqual(withoutEmpty(data(after)), withoutEmpty(wanted))) return after
+    if (isDeepStrictEqual(withoutEmpty(readYaml(file, after).document.toJS()), withoutEmpty(wanted))) return after
   } catch (error) {
     if (!(error instanceof ProvisionError)) throw error
   }

@@ -1,5 +1,5 @@
 import { isCollection, isNode, type Pair, type YAMLMap, type YAMLSeq } from 'yaml'
-import { inFlow, items } from './written.ts'
+import { block, inFlow, items } from './written.ts'
 
 // Text in, text out: what is not touched keeps every blank and every comment, which writing the whole document anew would not.
 // The nodes come from `parseDocument` of the same text: only their places are used.
@@ -28,6 +28,21 @@ export function withPair(
   const column = columnOf(text, placeOf(map.items[0]!.key)[0])
   const lines = [`${' '.repeat(column)}${key}:`, ...items(list, flow, column + 2)]
   return insertLines(text, endOf(text, before.value, column), [...(apart ? [''] : []), ...lines])
+}
+
+/** The text with another scalar in place of one that is there. */
+export function withScalar(text: string, scalar: unknown, value: string): string {
+  const [from, to] = placeOf(scalar)
+  return text.slice(0, from) + inFlow(value) + text.slice(to)
+}
+
+/** The text with one more key at the end of a map, its value a scalar or maps of maps. `apart` puts a blank line before it. */
+export function withKey(text: string, map: YAMLMap, value: Readonly<Record<string, unknown>>, apart: boolean): string {
+  const last = map.items.at(-1)
+  const [[key, inside]] = Object.entries(value) as [[string, unknown]]
+  if (map.flow || last === undefined) return insideFlow(text, map, last?.value, `${key}: ${inFlow(inside)}`)
+  const column = columnOf(text, placeOf(map.items[0]!.key)[0])
+  return insertLines(text, endOf(text, last.value, column), [...(apart ? [''] : []), ...block(value, column)])
 }
 
 /** The text without one item of a list, and without the comment that stands right above it. */

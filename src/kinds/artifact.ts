@@ -38,7 +38,7 @@ export const artifact = defineKind<InstalledArtifact, State>({
   key: ({ name }) => name,
 
   probe: (all) => sh`
-${facts}
+${artifactFacts}
 architecture=$(dpkg --print-architecture)
 ${all.map(
   ({ name, path, tree = false }) => sh`
@@ -73,7 +73,7 @@ printf '%s\t%s\t%s\t%s\n' ${name} "$architecture" "$content" "$origin"`,
   },
 
   apply: ({ name, path, tree = false, origin }, { architecture }) => sh`
-${facts}
+${artifactFacts}
 sent=$provision/artifacts/${origin[architecture].sha256() ?? ''}
 if [ ! -f "$sent" ]; then printf 'the file was not sent\n' >&2; exit 1; fi
 mkdir -p -- "$(dirname -- ${path})"
@@ -94,7 +94,8 @@ rm -f -- "$sent"`,
   send: ({ name, version }) => [{ name, version }],
 })
 
-const facts = sh`
+/** `artifact_look PATH`: what a program is told by at a glance; `artifact_digest PATH TREE`: what it is. */
+export const artifactFacts = sh`
 artifact_look() { find "$1" -type f -printf '%p %s %i %C@\n' | sort | sha256sum; }
 artifact_digest() {
   if [ "$2" = true ]; then find "$1" -type f -exec sha256sum {} + | sort | sha256sum | cut -c1-64

@@ -12,6 +12,13 @@ fi`
 export const maddyAs: Sh = sh`
 maddy_as() { runuser -u maddy -- sh -c 'umask 0007; exec maddy "$@"' maddy "$@" 2>&1 | grep -v 'Failed to disable terminal output' || :; }`
 
+/**
+ * Verifies a configuration with a program, as maddy, whose files it makes, under its umask. The flag before the verb: after it,
+ * maddy prints its usage and exits 0 (seen in 0.9.5). The configuration's path is a word of sh.
+ */
+export const verifyMaddy = (program: string, configuration: Sh): Sh => sh`
+systemd-run -q --pipe --wait -p User=maddy -p UMask=0007 -p StateDirectory=maddy -p StateDirectoryMode=0750 -p RuntimeDirectory=maddy -p RuntimeDirectoryPreserve=yes -p WorkingDirectory=/var/lib/maddy ${program} --config ${configuration} verify-config`
+
 /** `login URL LINE`: whether a server takes a login, the line being `loginLine`. */
 export const login: Sh = sh`
 login() { printf '%s\n' "$2" | curl -sS -o /dev/null --insecure --max-time 20 -K - --url "$1" -X NOOP; }`

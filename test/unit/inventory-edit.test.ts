@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { diffLines } from 'diff'
 import { ProvisionError } from '../../src/errors.ts'
 import { addAccount, addAlias, addDomain, type Edit, removeAccount, removeAlias, removeDomain } from '../../src/inventory/edit.ts'
+import { set } from '../../src/inventory/lists.ts'
 import { readYaml, validate } from '../../src/inventory/yaml.ts'
 
 const shipped = (name: string): string => readFileSync(new URL(`../../inventory/${name}`, import.meta.url), 'utf8')
@@ -196,4 +197,27 @@ test('edit: what is added to the inventories that come with us and removed again
     ]
     assert.equal(there([...added, ...gone]), before)
   }
+})
+
+for (const [what, before, after] of [
+  ['a whole section', 'a: 1\n', 'a: 1\n\nartifacts:\n  maddy:\n    version: 0.10.1\n'],
+  [
+    'beside what is there',
+    'artifacts:\n  maddy:\n    source: build # here\nb: 2\n',
+    'artifacts:\n  maddy:\n    source: build # here\n    version: 0.10.1\nb: 2\n',
+  ],
+  ['in braces', 'artifacts:\n  maddy: { source: build }\n', 'artifacts:\n  maddy: { source: build, version: 0.10.1 }\n'],
+  [
+    'in place of another, whose comment stays',
+    'artifacts:\n  maddy:\n    version: 0.9.5 # as tried\n\nb: 3\n',
+    'artifacts:\n  maddy:\n    version: 0.10.1 # as tried\n\nb: 3\n',
+  ],
+] as const) {
+  test(`a version is pinned: ${what}`, () => {
+    assert.equal(set('x.yml', before, ['artifacts', 'maddy', 'version'], '0.10.1'), after)
+  })
+}
+
+test('a version is not pinned where its place is something else', () => {
+  assert.throws(() => set('x.yml', 'artifacts: [maddy]\n', ['artifacts', 'maddy', 'version'], '1.0.0'), ProvisionError)
 })

@@ -204,7 +204,7 @@ ${edit}`)
     const look = await provision(operator, ['--check'])
     assert.equal(look.code, 0, told(look))
     assert.match(
-      look.events.find(({ event }) => event === 'note')?.why ?? '',
+      look.events.find(({ event, id }) => event === 'note' && id === 'authorized-keys:xouser')?.why ?? '',
       /undeclared key .*\(bob@home\): --prune removes it/,
     )
     assert.deepEqual(await it.correct('--prune'), ['authorized-keys:xouser'])

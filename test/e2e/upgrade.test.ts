@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { tar } from '../../src/artifacts/tar.ts'
+import { loadInventory } from '../../src/inventory.ts'
+import { sh } from '../../src/sh.ts'
+import { edit, isSettled, type Outcome, provision, told } from './harness.ts'
+import { corrected, type Installed, install } from './install.ts'
+
+let it: Installed
+/** A place that has releases, by file name: what PROVISION_MIRROR is for. */
+let mirror: Server
+const releases = new Map<string, Buffer>()
+const env = () => ({ PROVISION_MIRROR: `http://127.0.0.1:${(mirror.address() as AddressInfo).port}` })
+const programs = { maddy: Buffer.alloc(0), caddy: Buffer.alloc(0) }
+
+before(async () => {
+  it = await install('e2e-upgrade')
+  mirror = createServer((request, response) => {
+    const found = releases.get(decodeURIComponent(request.url?.slice(1) ?? ''))
+    response.writeHead(found === undefined ? 404 : 200).end(found)
+  })
+  await new Promise<void>((resolve) => mirror.listen(0, '127.0.0.1', resolve))
+  for (const name of ['maddy', 'caddy'] as const) programs[name] = readFileSync(join(it.host.root, 'usr/local/bin', name))
+})
+
+after(async () => {
+  mirror?.close()
+  await it?.stop()
+})
+
+/** A release, packed as its project packs it. */
+function release(name: keyof typeof programs, version: string, content: Buffer): void {
+  const archive = tar([{ path: name === 'maddy' ? `maddy-${version}/maddy` : 'caddy', mode: 0o755, content }])
+  if (name === 'maddy') releases.set(`maddy-${version}-x86_64-linux-musl.tar.zst`, zstdCompressSync(archive))
+  else releases.set(`caddy_${version}_linux_amd64.tar.gz`, gzipSync(archive, { level: 1 }))
+}
+/** The same program, a byte longer: another digest. */
+const works = (name: keyof typeof programs, byte: string) => Buffer.concat([programs[name], Buffer.from(byte)])
+/** It takes any configuration, spoils what there is, and does not run. */
+const breaks = Buffer.from(`#!/bin/sh
+case "$*" in *verify-config*|*validate*) exit 0 ;; esac
+for state in /var/lib/maddy /var/lib/caddy; do [ ! -w "$state" ] || echo spoilt > "$state/spoilt"; done
+exit 1
+`)
+
+const upgrade = (name: string, to: string): Promise<Outcome> =>
+  provision(it.operator, ['upgrade', name, '--to', to, '--yes'], env())
+const pinned = async (name: keyof typeof programs) =>
+  (await loadInventory(it.operator.inventory, it.inventory.name)).server.artifacts[name].version
+const since = (unit: string) => it.host.must(sh`systemctl show -p ActiveEnterTimestampMonotonic ${unit}`)
+const keeps = (state: string) =>
+  it.host.must(
+    sh`cd ${state}; find . -type f ! -name '*.db*' ! -path './*queue*' -printf '%p %m %u:%g %s\n' | sort; sqlite3 -readonly imapsql.db 'select count(*) from msgs' 2>/dev/null || :`,
+  )
+const settled = async () => {
+  const run = await provision(it.operator, ['--yes'], env())
+  assert.ok(isSettled(run), told(run))
+}
+
+test('upgrade: releases are downloaded, and what runs is theirs', async () => {
+  for (const name of ['maddy', 'caddy'] as const) {
+    const { version } = it.inventory.server.artifacts[name]
+    release(name, version, works(name, '0'))
+    edit(it.operator, (document) => document.setIn(['artifacts', name, 'source'], 'release'))
+  }
+  const run = await provision(it.operator, ['--yes'], env())
+  assert.equal(run.code, 0, told(run))
+  assert.deepEqual(
+    corrected(run).filter((id) => /maddy|caddy/.test(id)),
+    ['artifact:maddy', 'service:maddy.service', 'artifact:caddy', 'service:caddy.service'],
+  )
+})
+
+for (const [name, works1, refuses, breaks1] of [
+  ['maddy', '0.9.90', '0.9.91', '0.9.92'],
+  ['caddy', '2.90.0', '2.90.1', '2.90.2'],
+] as const) {
+  test(`upgrade: ${name} is moved to a version that works, and pinned then; a run has nothing to do`, async () => {
+    release(name, works1, works(name, '1'))
+    const before = await keeps(`/var/lib/${name}`)
+    const run = await upgrade(name, works1)
+    assert.equal(run.code, 0, told(run))
+    assert.equal(await pinned(name), works1)
+    assert.equal(await keeps(`/var/lib/${name}`), before)
+    assert.equal(
+      await it.host.must(sh`ls -d /var/lib/provision/upgrade/* 2>/dev/null || :; nft list tables | grep upgrade || :`),
+      '',
+    )
+    await settled()
+  })
+
+  test(`upgrade: ${name} that refuses the configuration is never started`, async () => {
+    release(name, refuses, Buffer.from('#!/bin/sh\necho "unknown directive: everything" >&2\nexit 1\n'))
+    const before = await since(`${name}.service`)
+    const run = await upgrade(name, refuses)
+    assert.equal(run.code, 1, told(run))
+    assert.match(run.error, new RegExp(`^${name}: the old version goes on, nothing was touched: .*unknown directive: everything`))
+    assert.equal(await since(`${name}.service`), before)
+    assert.equal(await pinned(name), works1)
+    await settled()
+  })
+
+  test(`upgrade: ${name} that does not run is left again, with all that the old one kept`, async () => {
+    release(name, breaks1, breaks)
+    const before = await keeps(`/var/lib/${name}`)
+    const run = await upgrade(name, breaks1)
+    assert.equal(run.code, 1, told(run))
+    assert.match(run.error, new RegExp(`^${name}: the old version works again, with all that it kept: .+`))
+    assert.equal(await keeps(`/var/lib/${name}`), before)
+    assert.equal(
+      await it.host.must(
+        sh`ls -d /var/lib/provision/upgrade/* /var/lib/*.failed 2>/dev/null || :; nft list tables | grep upgrade || :`,
+      ),
+      '',
+    )
+    assert.equal(await pinned(name), works1)
+    await settled()
+  })
+}
+
+test('upgrade: not while anything else of its playbook differs, and nothing that cannot go back', async () => {
+  await it.host.must(sh`chmod 0600 /etc/maddy/aliases`)
+  const run = await upgrade('maddy', '0.9.93')
+  assert.equal(run.code, 1, told(run))
+  assert.match(run.error, /^file:\/etc\/maddy\/aliases: differ too/)
+  await it.host.must(sh`chmod 0644 /etc/maddy/aliases`)
+  const other = await upgrade('acme.sh', '3.1.5')
+  assert.match(other.error, /^acme\.sh: cannot be moved this way; maddy and caddy can$/)
+})
