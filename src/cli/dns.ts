@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { act, needsHost, print } from './action.ts'
-import { reaching } from './options.ts'
+import { naming, reaching } from './options.ts'
 
 /** What is done with the zones of an inventory: `dns`. */
 export function zones(program: Command): void {
-  const dns = program.command('dns').description('the zones of an inventory: records, zone, check, publish')
+  const dns = program.command('dns').description('the zones of an inventory: records, zone, check, publish, lint FILE')
   for (const [verb, name, about] of [
     ['records', 'dnsRecords', 'what should be published'],
     ['zone', 'dnsZone', 'the same as whole zones'],
@@ -15,6 +15,10 @@ export function zones(program: Command): void {
       .option('--offline', 'without the host, and so without its keys: no DKIM, no TLSA')
       .action(act(async (flags, io) => (await import('../commands/dns.ts'))[name](needsHost(flags), io, print)))
   }
+  naming(dns.command('lint <file>').description('what is wrong with a zone file; - is stdin'))
+    .option('--domain <domain>', 'the zone’s name, where the file does not say it')
+    .option('--offline', 'only what the text says by itself: no DS, no authorisation of reports')
+    .action(act(async (flags, io, [file = '']) => (await import('../commands/dns-lint.ts')).dnsLint(flags, io, print, file)))
   reaching(
     dns.command('publish').description('writes what is missing or wrong where the zones are kept, and waits until it is seen'),
   )

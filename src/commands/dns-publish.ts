@@ -83,7 +83,7 @@ export async function publishZones({ server, store, zones }: WantedZones, option
       `are written, and their name servers do not say so after ${options.wait ?? 600} s`,
       '“provision dns check” shows when they do',
     )
-  return end(code)
+  return end(code === 0 && checks.some(({ trouble }) => trouble.length > 0) ? 2 : code)
 }
 
 /** Asks again, less and less often, until nothing is left that was to be published. */
@@ -104,7 +104,11 @@ const waited = (checks: readonly ZoneCheck[]): boolean =>
 /** What is too much and stays was told with the plan: it is no failure. */
 const withoutExtra =
   (prune: boolean) =>
-  (check: ZoneCheck): ZoneCheck => ({ ...check, findings: check.findings.filter(({ state }) => prune || state !== 'extra') })
+  (check: ZoneCheck): ZoneCheck => ({
+    ...check,
+    trouble: [],
+    findings: check.findings.filter(({ state }) => prune || state !== 'extra'),
+  })
 
 /** What may be needed to write the zones. */
 const keysOf = ({ dns }: WantedZones['server']) =>

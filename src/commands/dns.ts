@@ -50,14 +50,15 @@ export async function dnsCheck(options: DnsOptions, io: Io, out: (line: string) 
 /** Exit code of a check: what could not be seen outweighs what differs. */
 export function exitCode(checks: readonly ZoneCheck[]): 0 | 1 | 2 {
   if (checks.some(({ unknown }) => unknown.length > 0)) return 1
-  return checks.some(({ findings }) => findings.length > 0) ? 2 : 0
+  return checks.some(({ findings, trouble }) => findings.length + trouble.length > 0) ? 2 : 0
 }
 
 /** A check as an operator reads it: each finding with the exact record. */
-export function checkLines({ zone, findings, unknown, notes }: ZoneCheck): readonly string[] {
-  if (findings.length + unknown.length + notes.length === 0) return []
+export function checkLines({ zone, findings, unknown, trouble, notes }: ZoneCheck): readonly string[] {
+  if (findings.length + unknown.length + trouble.length + notes.length === 0) return []
   return [
     `${zone}:`,
+    ...trouble.map((line) => `  ! ${line}`),
     ...findings.flatMap(findingLines),
     ...unknown.map(({ where, why }) => `  ? ${where}: ${why}`),
     ...notes.map((note) => `  – ${note}`),
@@ -65,7 +66,7 @@ export function checkLines({ zone, findings, unknown, notes }: ZoneCheck): reado
 }
 
 /** A check as events. */
-const checkEvents = ({ zone, findings, unknown, notes }: ZoneCheck): readonly string[] =>
+const checkEvents = ({ zone, findings, unknown, trouble, notes }: ZoneCheck): readonly string[] =>
   [
     ...findings.map(({ state, name, type, record, seen, risk, at }) => ({
       event: 'finding',
@@ -79,6 +80,7 @@ const checkEvents = ({ zone, findings, unknown, notes }: ZoneCheck): readonly st
       at: at.map(({ address }) => address),
     })),
     ...unknown.map(({ where, why }) => ({ event: 'unknown', zone, id: where, why })),
+    ...trouble.map((why) => ({ event: 'trouble', zone, why })),
     ...notes.map((why) => ({ event: 'note', zone, id: zone, why })),
   ].map((event) => JSON.stringify(event))
 
@@ -98,8 +100,13 @@ function summary(checks: readonly ZoneCheck[]): string {
     const n = states.filter((one) => one === state).length
     return n === 0 ? [] : [`${n} ${state}`]
   })
+  const troubled = checks.flatMap(({ trouble }) => trouble).length
   const blind = checks.flatMap(({ unknown }) => unknown).length
-  return [...parts, ...(blind === 0 ? [] : [`${blind} could not be looked at`])].join(', ')
+  return [
+    ...parts,
+    ...(troubled === 0 ? [] : [`${troubled} wrong as a whole`]),
+    ...(blind === 0 ? [] : [`${blind} could not be looked at`]),
+  ].join(', ')
 }
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`

@@ -4,6 +4,7 @@ import { dataOf, partsOf } from './data.ts'
 import type { Said } from './meaning.ts'
 import type { DnsRecord } from './records.ts'
 import { type Authorities, type Authority, authorities } from './servers.ts'
+import { signing, signingTrouble } from './signing.ts'
 
 /** A difference, and which of the zone's name servers have it. */
 export interface Finding extends Difference {
@@ -23,6 +24,8 @@ export interface ZoneCheck {
   readonly zone: string
   readonly findings: readonly Finding[]
   readonly unknown: readonly Unknown[]
+  /** What is wrong with the zone as a whole: its DS. */
+  readonly trouble: readonly string[]
   /** What is good to know, and no fault of the zone. */
   readonly notes: readonly string[]
   /** Who was asked. */
@@ -45,7 +48,7 @@ export async function checkZone(zone: string, records: readonly DnsRecord[], loo
     return await checkAt(zone, records, await authorities(zone, look.resolvers), look)
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
-    return { zone, findings: [], unknown: [{ where: zone, why: error.message }], notes: [], servers: [] }
+    return { zone, findings: [], unknown: [{ where: zone, why: error.message }], trouble: [], notes: [], servers: [] }
   }
 }
 
@@ -79,6 +82,7 @@ async function checkAt(
   look: Look,
 ): Promise<ZoneCheck> {
   const wanted = wantedOf(records)
+  const trouble = signed(zone, servers, look)
   const looked = await Promise.all(servers.map(async (server) => ({ server, ...(await lookAt(server, zone, wanted, look)) })))
   const answered = looked.filter(({ seen }) => seen !== undefined)
   // A machine without IPv6 can say nothing about IPv6; that is no fault of the zone, as long as each server was asked somehow.
@@ -91,12 +95,25 @@ async function checkAt(
     zone,
     findings: merged(answered.map(({ server, seen }) => ({ server, found: seen ?? [] }))),
     unknown,
+    trouble: await trouble,
     notes:
       excused.length === 0
         ? []
         : [`not asked at ${excused.map(({ server }) => server.address).join(', ')}: this machine has no way there`],
     servers: answered.length > 0 || names.length > 0 ? servers : [],
   }
+}
+
+/** What is wrong with its DS. Where that cannot be seen, the zone’s own servers are told of already. */
+async function signed(zone: string, servers: readonly Authority[], { resolvers }: Look): Promise<readonly string[]> {
+  for (const server of servers)
+    try {
+      const trouble = signingTrouble(zone, await signing(zone, server, resolvers))
+      return trouble === undefined ? [] : [trouble]
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+    }
+  return []
 }
 
 interface Looked {

@@ -1,7 +1,16 @@
 import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { connect, isIPv6 } from 'node:net'
-import { type Answer, AUTHENTIC_DATA, type DecodedPacket, decode, encode, RECURSION_DESIRED, type RecordType } from 'dns-packet'
+import {
+  type Answer,
+  AUTHENTIC_DATA,
+  CHECKING_DISABLED,
+  type DecodedPacket,
+  decode,
+  encode,
+  RECURSION_DESIRED,
+  type RecordType,
+} from 'dns-packet'
 
 /** A name server, at one of its addresses. */
 export interface NameServer {
@@ -34,6 +43,8 @@ export interface Asking {
   readonly recursion?: boolean | undefined
   /** With signatures, and whether they were validated. */
   readonly dnssec?: boolean | undefined
+  /** To a resolver that validates: also what it would not believe. */
+  readonly unchecked?: boolean | undefined
 }
 
 /** A name server did not answer, or not in a way that can be read: what it knows is unknown. */
@@ -81,12 +92,12 @@ function replyOf(packet: DecodedPacket): Reply {
   }
 }
 
-function question({ name, type }: Query, { recursion = false, dnssec = false }: Asking, id: number): Buffer {
+function question({ name, type }: Query, { recursion = false, dnssec = false, unchecked = false }: Asking, id: number): Buffer {
   return encode({
     type: 'query',
     id,
     // AD in a query: it may say so in its answer (RFC 6840, 5.7).
-    flags: (recursion ? RECURSION_DESIRED : 0) | (dnssec ? AUTHENTIC_DATA : 0),
+    flags: (recursion ? RECURSION_DESIRED : 0) | (dnssec ? AUTHENTIC_DATA : 0) | (unchecked ? CHECKING_DISABLED : 0),
     questions: [{ name, type }],
     // 1232 bytes pass everywhere unbroken.
     additionals: [

@@ -40,6 +40,10 @@ export function reverseRecords({ address, address6, mail, dns }: Published): rea
   ]
 }
 
+/** The id of a domain's MTA-STS policy: another one when and only when the policy is. */
+export const policyId = (domain: Pick<Domain, 'mta_sts'>, mx: string): string =>
+  createHash('sha256').update(mtaStsPolicy(domain, mx)).digest('hex').slice(0, 20)
+
 /** Names that change soon, or that a mistake in should leave soon. */
 const shortTtl = 600
 
@@ -99,11 +103,7 @@ function domainRecords(server: Published, domain: Domain, { dkim }: HostFacts): 
       ['v=DMARC1', `p=${dmarc.policy}`, `sp=${dmarc.subdomains ?? dmarc.policy}`, ...rua(dmarc.reports)].join('; '),
     ),
     ...authorisations(server, domain),
-    txt(
-      `_mta-sts.${name}`,
-      `v=STSv1; id=${createHash('sha256').update(mtaStsPolicy(domain, mx)).digest('hex').slice(0, 20)}`,
-      shortTtl,
-    ),
+    txt(`_mta-sts.${name}`, `v=STSv1; id=${policyId(domain, mx)}`, shortTtl),
     ...(tls_reports.length === 0 ? [] : [txt(`_smtp._tls.${name}`, ['v=TLSRPTv1', ...rua(tls_reports)].join('; '))]),
     ...(dkim?.get(name) ?? []).map(({ selector, value }) => txt(`${selector}._domainkey.${name}`, value)),
     service('_imaps', 993),

@@ -230,6 +230,45 @@ test('dns zone: named-checkzone accepts each', async () => {
   }
 })
 
+test('dns check and dns lint: a DS of no key that the zone has is an outage', async () => {
+  const ds = `yanfi.net 60 DS 12345 13 2 ${'ab'.repeat(32)}`
+  await update('zone .', `add ${ds}`)
+  try {
+    const { exitCode, stdout } = await provision('dns', 'check', '--domain', 'yanfi.net')
+    assert.equal(exitCode, 2, stdout)
+    assert.match(stdout, /! outage: the DS in the zone above is of no key that yanfi\.net has/)
+    const { stdout: text } = await provision('dns', 'zone', '--domain', 'yanfi.net')
+    const zone = join(inventory, 'yanfi.net.zone')
+    writeFileSync(zone, text)
+    const linted = await lint(zone)
+    assert.equal(linted.exitCode, 2, linted.stderr)
+    assert.match(linted.stdout, /^\S+yanfi\.net\.zone:1: error: yanfi\.net: outage: the DS/)
+    await update('zone .', 'del yanfi.net DS')
+    assert.deepEqual([(await lint(zone)).exitCode, (await provision('dns', 'check', '--domain', 'yanfi.net')).exitCode], [0, 0])
+  } finally {
+    await update('zone .', 'del yanfi.net DS')
+  }
+})
+
+test('dns lint: reports to strangers need their word', async () => {
+  const { stdout: text } = await provision('dns', 'zone', '--domain', 'cinay.eu')
+  const zone = join(inventory, 'cinay.eu.zone')
+  writeFileSync(zone, text.replace('rua=mailto:postmaster@cinay.eu"', 'rua=mailto:dmarc@peer.example"'))
+  const { exitCode, stdout } = await lint(zone)
+  assert.equal(exitCode, 2, stdout)
+  assert.match(stdout, /peer\.example does not say that it takes these reports/)
+  await update('add cinay.eu._report._dmarc.peer.example 60 TXT "v=DMARC1"')
+  assert.equal((await lint(zone)).exitCode, 0)
+})
+
+/** By the command line. */
+const lint = (zone: string) =>
+  $({
+    nothrow: true,
+    quiet: true,
+    timeout: '60s',
+  })`${process.execPath} ${join(root.pathname, 'src/bin.js')} dns lint --host xoyize.xyz --inventory ${inventory} ${zone}`
+
 test('dns publish: shows what it would do, and without somebody to ask does nothing', async () => {
   await update('del cinay.eu MX')
   const refused = await provision('dns', 'publish')
