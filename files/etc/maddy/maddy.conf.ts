@@ -36,7 +36,12 @@ $(hostname) = ${hostname}
 $(primary_domain) = ${primaryDomain}
 $(local_domains) = ${domains.join(' ')}
 
-tls file ${certificate}/fullchain.pem ${certificate}/privkey.pem
+# TLS 1.0 and 1.1 must not be offered any more (RFC 8996), and maddy would; nor suites with CBC.
+tls {
+    loader file ${certificate}/fullchain.pem ${certificate}/privkey.pem
+    protocols tls1.2 tls1.3
+    ciphers ECDHE-ECDSA-WITH-AES256-GCM-SHA384 ECDHE-ECDSA-WITH-CHACHA20-POLY1305 ECDHE-ECDSA-WITH-AES128-GCM-SHA256
+}
 
 # Without it a reload with a bad configuration ends the daemon.
 log stderr

@@ -56,8 +56,31 @@ async function refused(it: Installed, step: string): Promise<string> {
 const facts = (unit: string, file: string): Sh =>
   sh`systemctl show -p MainPID --value ${unit}; sha256sum ${file}; ls -A "$(dirname ${file})"`
 
+/** What a TLS client that knows only this comes to: the protocol, or the code of the error. */
+const tlsAs = ({ host }: Installed, port: number, offer: tls.ConnectionOptions): Promise<string> =>
+  new Promise((resolve) => {
+    const socket = tls.connect({ host: host.address, port, rejectUnauthorized: false, timeout: 20_000, ...offer })
+    socket.on('secureConnect', () => {
+      resolve(socket.getProtocol() ?? '')
+      socket.destroy()
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    socket.on('timeout', () => socket.destroy(new Error('no answer')))
+  })
+
 /** Mail and web, as others meet them. */
 export function daemonTests(server: Server): void {
+  on(server, 'TLS is 1.2 at least, and without CBC, on every port of mail and web', async (it) => {
+    const all = 'ALL:@SECLEVEL=0'
+    for (const port of [465, 993, 443]) {
+      assert.match(await tlsAs(it, port, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: all }), /ALERT/, `${port}`)
+      assert.equal(await tlsAs(it, port, { maxVersion: 'TLSv1.2', servername: 'xoyize.xyz' }), 'TLSv1.2')
+      assert.equal(await tlsAs(it, port, { servername: 'xoyize.xyz' }), 'TLSv1.3')
+    }
+    for (const port of [465, 993])
+      assert.match(await tlsAs(it, port, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA' }), /ALERT/, `${port}`)
+  })
+
   on(server, 'what a finished server does is proved with real clients', async (it) => {
     for (const { try: attempt } of proofs(it.rehearsal, it.inventory.server, it.secret)) await attempt()
   })
