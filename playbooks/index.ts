@@ -3,6 +3,7 @@ import type { ArtifactOrigin } from '../src/kinds/artifact.ts'
 import type { Playbook } from '../src/step.ts'
 import { access } from './access.ts'
 import { base } from './base.ts'
+import { borg } from './borg.ts'
 import { caddy } from './caddy.ts'
 import { certificates } from './certificates.ts'
 import { fail2ban } from './fail2ban.ts'
@@ -33,5 +34,6 @@ export const server = (s: Server, { prune, origins }: Context): readonly Playboo
   msmtp({ ...s, stampKey: s.stamp_key }),
   nebula({ ...s, origin: origins.nebula }),
   nfs(s),
+  borg({ ...s, stampKey: s.stamp_key }),
   ntfy(s),
 ]

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { tell } from './cli/action.ts'
+import { backups } from './cli/backups.ts'
 import { zones } from './cli/dns.ts'
 import { hosts } from './cli/hosts.ts'
 import { inventories } from './cli/inventories.ts'
@@ -15,7 +16,7 @@ const program = new Command('provision')
   .showHelpAfterError('(provision --help lists what there is)')
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'provision: ')) })
 
-for (const part of [hosts, inventories, zones, rehearsals]) part(program)
+for (const part of [hosts, inventories, zones, backups, rehearsals]) part(program)
 
 try {
   await program.parseAsync()

@@ -3,8 +3,8 @@ import { inspect } from 'node:util'
 /** What stands in every text that a person or a log may see, where a secret was. */
 export const hidden = '(secret)'
 
-/** How a secret is made up when the store has no value for it: to be typed by people, or 256 bits for programs. */
-export type MadeAs = 'password' | 'key'
+/** How a secret is made up when the store has no value for it: to be typed by people, 256 bits for programs, or a private SSH key. */
+export type MadeAs = 'password' | 'key' | 'ed25519'
 
 /** What else is known of a secret. */
 export interface SecretFacts {

@@ -62,6 +62,7 @@ const absent: Readonly<Record<string, (key: string) => string>> = {
   'mail-account': () => 'end\n',
   'basic-auth': (path) => `absent ${path}\nstamp ${path} \n`,
   'undeclared-mail': () => `credentials a@b.c ${'0'.repeat(64)}\nmailbox a@b.c\ndomain b.c\nend\n`,
+  'borg-repository': () => 'end\n',
   group: (name) => `absent ${name}\n`,
   'nft-table': (table) => `absent ${table}\nstamp ${table} \n`,
   listening: () => 'tcp LISTEN 0 1 *:3306 *:* users:(("x",pid=1,fd=3))\nrange 32768 60999\n',

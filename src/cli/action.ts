@@ -25,6 +25,7 @@ export interface Flags {
   readonly domain?: string
   readonly offline?: true
   readonly wait?: number
+  readonly archive?: string
   readonly overwrite?: true
   readonly prune?: true
   readonly resolver?: string

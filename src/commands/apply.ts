@@ -87,7 +87,10 @@ async function correctAll(opened: Opened, steps: readonly Step[], seen: Plan, io
   const signals = stopSignals((line) => io.report.say(line))
   const line = io.terminal ? (await import('../ui/tasks.ts')).taskLine : undefined
   try {
-    return await run(opened.connection, fresh, hooks(opened, fresh, io, signals.stopped, line), leave)
+    const changed = await run(opened.connection, fresh, hooks(opened, fresh, io, signals.stopped, line), leave)
+    if (changed.some(({ resource: { kind } }) => kind.name === 'borg-repository'))
+      await (await import('./repository-key.ts')).keepRepositoryKey(opened, (text) => io.report.say(text))
+    return changed
   } finally {
     signals.forget()
   }

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { Secret } from '../secret.ts'
 import { Admin, Fail2ban, Firewall } from './access.ts'
 import { Artifacts } from './artifacts.ts'
+import { Backup } from './backup.ts'
 import { conflicts } from './conflicts.ts'
 import { Doctor } from './doctor.ts'
 import * as f from './fields.ts'
@@ -108,6 +109,7 @@ export const ServerShape = z.strictObject({
   sites: z.array(SiteField).default([]).meta({ description: 'the web sites of this host' }),
   nebula: Nebula.optional().meta({ description: 'a node of a nebula overlay network; none when left out' }),
   nfs: Nfs.optional().meta({ description: 'an NFSv4 server for the overlay; none when left out' }),
+  backup: Backup.optional().meta({ description: 'a borg repository elsewhere; no backups when left out' }),
   ntfy: Ntfy.optional().meta({
     description: 'where the host says what an operator should hear; by mail to postmaster when left out',
   }),

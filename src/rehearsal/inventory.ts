@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Inventory, loadInventory } from '../inventory.ts'
+import { publicLine } from '../secrets/ed25519.ts'
 import { makeIdentity, readIdentity } from '../secrets/identity.ts'
 import type { Machine } from './machine.ts'
 import type { Rehearsal } from './open.ts'
@@ -10,7 +11,7 @@ import { caFile, rehearsed } from './rehearsed.ts'
 /** What of a rehearsal an inventory is written for; a test with several hosts says which of them. */
 export type Stage = Pick<
   Rehearsal,
-  'directory' | 'host' | 'addresses' | 'acmeDirectory' | 'caBundle' | 'dnsServer' | 'tsig' | 'aptProxy' | 'ntfy'
+  'directory' | 'host' | 'addresses' | 'acmeDirectory' | 'caBundle' | 'dnsServer' | 'tsig' | 'aptProxy' | 'ntfy' | 'storage'
 >
 
 /**
@@ -36,7 +37,20 @@ export async function writeInventory(
   const overlay = overlaySecrets(rehearsal.directory, inventory.server)
   // A node that is there already stays who it is.
   await inventory.store.update((values) => new Map([...overlay, ...values, ...given]), say)
+  if (inventory.server.backup !== undefined) await admitKeys(inventory, inventory.server.backup, rehearsal, say)
   return inventory
+}
+
+/** As its owner does once, on the page of whoever rents out the storage. */
+async function admitKeys(
+  { store, name }: Inventory,
+  { key, prune_key, append_only }: NonNullable<Inventory['server']['backup']>,
+  { storage }: Stage,
+  say: (line: string) => void,
+): Promise<void> {
+  await store.ensure(append_only ? [key, prune_key] : [key], say)
+  storage.admit(publicLine(key.reveal(), name)!, { appendOnly: append_only })
+  if (append_only) storage.admit(publicLine(prune_key.reveal(), name)!, { appendOnly: false })
 }
 
 /** The host's keys at both ports it may have: what an operator would have been shown by the provider's console. */

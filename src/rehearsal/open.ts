@@ -15,6 +15,7 @@ import { aptPort } from './services/apt-relay.ts'
 import { ntfyTokenFile, ntfyUrl } from './services/ntfy.ts'
 import { acmePorts } from './services/pebble.ts'
 import { type Addresses, addressesOf, type State } from './state.ts'
+import { type StorageBox, storageBox } from './storage-box.ts'
 
 /** A disposable Debian 12 and the small internet around it. */
 export interface Rehearsal {
@@ -33,6 +34,8 @@ export interface Rehearsal {
   readonly tsig: Tsig
   /** Where hosts tell what an operator should hear, and the token that lets them. */
   readonly ntfy: { readonly url: string; readonly token: string }
+  /** Where backups go. */
+  readonly storage: StorageBox
   /** The proxy for the hosts' apt. They have no other way to a package. */
   readonly aptProxy: string
   readonly rootPassword: string
@@ -65,6 +68,7 @@ export function openRehearsal(name: string, directory: string, state: State, onP
     acmeDirectory: `https://acme.${internetDomain}:${acmePorts.directory}/dir`,
     dnsServer: world.addresses.dns.v4,
     tsig: world.tsig,
+    storage: storageBox(machine('internet')),
     get ntfy() {
       return { url: ntfyUrl, token: readFileSync(join(machine('internet').root, ntfyTokenFile), 'utf8').trim() }
     },

@@ -1,5 +1,6 @@
 import type { Server } from '../inventory.ts'
 import type { Rehearsal } from './open.ts'
+import { backupProofs } from './prove-backup.ts'
 import { mailProofs } from './prove-mail.ts'
 import { ntfyProofs } from './prove-ntfy.ts'
 import { overlayProofs } from './prove-overlay.ts'
@@ -17,4 +18,5 @@ export const proofs = (rehearsal: Rehearsal, server: Server, password: (name: st
   ...webProofs(rehearsal, server, password),
   ...overlayProofs(rehearsal, server),
   ...ntfyProofs(rehearsal, server),
+  ...backupProofs(rehearsal, server),
 ]

@@ -12,7 +12,8 @@ export function rehearsed(
     tsig,
     aptProxy,
     ntfy,
-  }: Pick<Rehearsal, 'addresses' | 'acmeDirectory' | 'dnsServer' | 'tsig' | 'aptProxy' | 'ntfy'>,
+    storage,
+  }: Pick<Rehearsal, 'addresses' | 'acmeDirectory' | 'dnsServer' | 'tsig' | 'aptProxy' | 'ntfy' | 'storage'>,
 ): Document {
   const copy = document.clone()
   const set = (path: string, value: unknown) => copy.setIn(path.split('/'), copy.createNode(value))
@@ -33,6 +34,10 @@ export function rehearsed(
     wait: 2,
   })
   set('apt/proxy', aptProxy)
+  if (copy.hasIn(['backup'])) {
+    set('backup/repository', storage.repository(addresses.host.v4))
+    set('backup/host_keys', [storage.hostKey])
+  }
   if (copy.hasIn(['ntfy'])) set('ntfy/url', ntfy.url)
   set('doctor', { outside: peerDomain, blocklists: [`${blocklist}.${internetDomain}`] })
   set('artifacts/maddy/source', 'build')

@@ -3,6 +3,7 @@ import { parseDocument, stringify } from 'yaml'
 import { ProvisionError } from '../errors.ts'
 import { secretName } from '../inventory/secret-name.ts'
 import type { MadeAs } from '../secret.ts'
+import { newKey } from './ed25519.ts'
 
 /** Reads the YAML in a store. Throws ProvisionError for what is no map of names to texts. The text is never part of the message. */
 export function parseSecrets(file: string, text: string): ReadonlyMap<string, string> {
@@ -31,9 +32,10 @@ export const formatSecrets = (values: ReadonlyMap<string, string>): string =>
     ? ''
     : stringify(Object.fromEntries([...values].toSorted(([a], [b]) => (a < b ? -1 : 1))), { schema: 'failsafe', lineWidth: 0 })
 
-/** For people four groups of five letters and digits that none mistakes for another (116 bits); for programs 256 bits. */
+/** For people four groups of five letters and digits that none mistakes for another (116 bits); for programs 256 bits; an SSH key in OpenSSH's format. */
 export function makeUp(as: MadeAs): string {
   const pick = (alphabet: string, length: number) => Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('')
+  if (as === 'ed25519') return newKey()
   if (as === 'key') return pick('0123456789abcdef', 64)
   return Array.from({ length: 4 }, () => pick('abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789', 5)).join('-')
 }

@@ -95,9 +95,9 @@ export async function operatorOf(
   mkdirSync(join(directory, '.ssh'), { recursive: true, mode: 0o700 })
   await $`ssh-keygen -q -t ed25519 -N '' -C ${`${as}@example`} -f ${join(directory, '.ssh', 'id_ed25519')}`
   const { address: v4, address6: v6 } = host
-  const { acmeDirectory, caBundle, dnsServer, tsig, aptProxy, ntfy } = rehearsal
+  const { acmeDirectory, caBundle, dnsServer, tsig, aptProxy, ntfy, storage } = rehearsal
   const addresses = { ...rehearsal.addresses, host: { v4, v6 } }
-  const at = { directory, host, addresses, acmeDirectory, caBundle, dnsServer, tsig, aptProxy, ntfy }
+  const at = { directory, host, addresses, acmeDirectory, caBundle, dnsServer, tsig, aptProxy, ntfy, storage }
   await writeInventory(await loadInventory(join(repository, 'inventory'), name), at, () => undefined)
   const operator = { host, home: directory, inventory: join(directory, 'inventory') }
   if (change !== undefined) edit(operator, change)
@@ -122,6 +122,10 @@ export function playbooksOf({ inventory }: Operator, sabotage = 'none'): void {
 /** Runs the real command line, and waits for its end. */
 export const provision = (operator: Operator, flags: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<Outcome> =>
   begin(operator, flags, more).ended
+
+/** Runs another command than the plan and its correction, as people read it, and waits for its end. */
+export const command = (operator: Operator, words: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<Outcome> =>
+  begin(operator, ['--text', ...words], more).ended
 
 /** Starts the real command line: no terminal, an environment of its own. It is ended after five minutes. */
 export function begin({ host, home, inventory }: Operator, flags: readonly string[], more: NodeJS.ProcessEnv = {}): Run {

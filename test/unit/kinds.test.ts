@@ -6,6 +6,7 @@ import { aptSources } from '../../src/kinds/apt-sources.ts'
 import { artifact } from '../../src/kinds/artifact.ts'
 import { authorizedKeys } from '../../src/kinds/authorized-keys.ts'
 import { ban } from '../../src/kinds/ban.ts'
+import { borgRepository } from '../../src/kinds/borg-repository.ts'
 import { certificate } from '../../src/kinds/certificate.ts'
 import { directory } from '../../src/kinds/directory.ts'
 import { file } from '../../src/kinds/file.ts'
@@ -45,6 +46,10 @@ const nfs = nfsServer({
 })
 const nfsState = (exported = 'export /s\t10.0.0.0/24(rw,sync,wdelay)\n', versions = '-3 +4 +4.1 +4.2') =>
   `LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nversions ${versions}\n${exported}listening 10.0.0.1:2049\n`
+const store = {
+  ...{ repository: 'ssh://a@b:23/./c', passphrase: pw, stampKey: key },
+  ...({ script: '/usr/local/sbin/provision-backup', last: '/var/lib/provision/backup/last' } as const),
+}
 
 /** What a probe printed → what differs, as `field from → to`. `unknown` where the probe said nothing about it. */
 const cases: readonly (readonly [string, Resource, string, readonly string[] | 'unknown'])[] = [
@@ -80,6 +85,26 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     `stat 600 root root 1763731200 /a\n${digest('y')}  /a\n`,
     ['content other → as declared'],
   ],
+  [
+    'borg-repository: no change once it was opened with this passphrase, however long ago the last archive was',
+    borgRepository(store),
+    `stamp ${store.repository} ${stampOf(pw, key)} ${store.repository}\nage ${store.repository} 51\nend\n`,
+    [],
+  ],
+  ['borg-repository: one that was never opened is opened', borgRepository(store), 'end\n', ['repository not opened yet → open']],
+  [
+    'borg-repository: another repository is opened',
+    borgRepository(store),
+    `stamp ${store.repository} ${stampOf(pw, key)} ssh://a@b:23/./d\nend\n`,
+    ['repository not opened yet → open'],
+  ],
+  [
+    'borg-repository: another passphrase has to open it too',
+    borgRepository(store),
+    `stamp ${store.repository} ${stampOf(key, key)} ${store.repository}\nend\n`,
+    ['repository opened by another passphrase → open'],
+  ],
+  ['borg-repository: nothing said is unknown', borgRepository(store), '', 'unknown'],
   ['file: nothing said is unknown', file({ path: '/a', content: 'x' }), '', 'unknown'],
 
   ['directory: as declared', directory({ path: '/d' }), 'stat 755 root root /d\n', []],

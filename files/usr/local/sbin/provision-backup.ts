@@ -1,0 +1,231 @@
+import { type Sh, sh } from '../../../../src/sh.ts'
+
+/** What the backup script is made of. */
+export interface BackupScript {
+  readonly repository: string
+  /** What the records of its domains say now: a restore elsewhere tells which of them change. */
+  readonly addresses: readonly string[]
+  /** The host only adds: what is old is removed by somebody else. */
+  readonly appendOnly: boolean
+  readonly keep: { readonly daily: number; readonly weekly: number; readonly monthly: number }
+}
+
+/** Where the host keeps what it needs for its backups, and what it knows of them. */
+export const backupPlaces = {
+  /** passphrase, id_ed25519, known_hosts, patterns: 0700. */
+  settings: '/etc/provision/borg',
+  /** borg's cache, and `dump`, the databases as they are put into the archive. */
+  state: '/var/lib/provision/backup',
+} as const
+
+/**
+ * `provision-backup run|check|init|borg …`: what the timers start, and what the operator's commands ask. It may be killed anywhere:
+ * an archive is there as a whole or not at all, and what is left here is taken away by the next run.
+ */
+export const backupScript = (from: BackupScript): string => `#!/bin/sh\n${body(from).text}\n`
+
+/** What goes into an archive and what does not: `borg help patterns`. The first that matches counts. */
+export const backupPatterns = (exclude: readonly string[]): string => `# Written by provision.
+R /etc
+R /home
+R /root
+R /opt
+R /srv
+R /usr/local
+R /var
+${exclude.map((path) => `- pp:${path}\n`).join('')}# Databases as dumps, never as live files: those would be of no single moment.
++ pp:${backupPlaces.state}/dump
+- pp:/var/lib/provision
+- sh:/var/lib/maddy/*.db*
+- pp:${backupPlaces.settings}
+# What can be had again, and what is true of one boot only.
+- pp:/usr/local/bin/caddy
+- pp:/usr/local/bin/maddy
+- pp:/var/cache
+- pp:/var/tmp
+- pp:/var/lib/apt/lists
+- pp:/var/lib/systemd/coredump
+- pp:/var/log/journal
+- sh:/root/.cache
+- sh:/home/*/.cache
+`
+
+const body = ({
+  repository,
+  addresses,
+  appendOnly,
+  keep,
+}: BackupScript): Sh => sh`# Written by provision. provision-backup run | check | init | borg …
+set -u
+umask 077
+settings=${backupPlaces.settings}
+state=${backupPlaces.state}
+export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export BORG_REPO=${repository} BORG_BASE_DIR=$state
+# A file, so that the passphrase stands in no environment and in no list of processes.
+export BORG_PASSCOMMAND="cat $settings/passphrase"
+# Whoever is not the pinned machine gets nothing; a line that went dead is noticed within two minutes.
+export BORG_RSH="ssh -F none -i $settings/id_ed25519 -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile=$settings/known_hosts -o GlobalKnownHostsFile=/dev/null -o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=4"
+phase=begin
+said=/run/provision/backup.said
+mkdir -p /run/provision "$state"
+
+# The end of what borg said, without its progress, and what to do about it.
+fail() {
+  reason=$1
+  if [ -s "$said" ]; then
+    words=$(tr '\r' '\n' < "$said" | grep -vE '^ *$|rebuilt index:|Checking segments' | grep -vE '^[0-9.]+ .?B O .* N ' | grep -vE '^(Local|Remote) Exception|^(Traceback|Platform|Linux|Borg|PID|CWD|sys\.argv|SSH_ORIGINAL)|^  ' | tail -n 5)
+    # borg does not always wait for what ssh has to say.
+    case $words in *'Connection closed by remote host'*)
+      ssh=$($BORG_RSH ${login(repository)} borg serve < /dev/null 2>&1 > /dev/null) || words="$words
+$ssh" ;;
+    esac
+    reason="$reason: $words"
+    case $words in
+      *'Host key verification failed'*) reason="$reason
+That machine is not the one whose key is pinned in backup.host_keys: ask its provider before you change it." ;;
+      *'Permission denied (publickey'*) reason="$reason
+It does not take the key of this host: “provision backup key” prints the line for its authorized_keys." ;;
+      *'acquire the lock'*) reason="$reason
+Somebody else works on the repository, or a run that died has left its lock: if nobody does, “provision backup unlock” removes it." ;;
+      *'ntegrity'* | *'mismatch'* | *'errors found'*) reason="$reason
+Nothing was repaired. What is damaged there is lost; “provision-backup borg check --repair” on the host makes the rest usable, and the next backup adds what is missing." ;;
+      *'is incorrect'*) reason="$reason
+The passphrase in the secrets is not the one of this repository." ;;
+      *'Connection closed by remote host'* | *'onnection refused'* | *'timed out'* | *'not resolve'* | *'unreachable'*) reason="$reason
+The storage could not be reached; nothing there has changed, and the next run tries again." ;;
+    esac
+  fi
+  printf '%s: %s\n' "$phase" "$reason" >&2
+  printf 'failed %s\n' "$phase" > /run/provision/backup.phase
+  exit 1
+}
+# Exit code 1 of borg is a warning: a file changed while it was read.
+borg_() {
+  : > "$said"
+  borg --lock-wait 60 "$@" 2>> "$said"
+  code=$?
+  [ "$code" -le 1 ] || return "$code"
+}
+begin() {
+  phase=$1
+  printf '%s\n' "$phase" > /run/provision/backup.phase
+}
+alone() {
+  exec 8> /run/provision/backup.lock
+  flock -n 8 || fail 'another backup or check is running here'
+}
+
+# Whole and of one moment, even while maddy writes.
+dump() {
+  begin dump
+  rm -rf -- "$state/dump.new"
+  mkdir -p "$state/dump.new/maddy"
+  printf '%s\n' ${addresses} > "$state/dump.new/addresses"
+  set -- /var/lib/maddy/*.db
+  [ -e "$1" ] || set --
+  needed=$(stat -c %s -- / "$@" | awk '{ sum += $1 } END { printf "%d", sum / 1024 + 20480 }')
+  free=$(df -Pk "$state" | awk 'NR == 2 { print $4 }')
+  [ "$free" -ge "$needed" ] || fail "the dumps of the databases need $needed kB below $state, and $free are free"
+  for database in "$@"; do
+    copy=$state/dump.new/maddy/$(basename "$database")
+    words=$(sqlite3 -readonly -cmd '.timeout 60000' "$database" ".backup '$copy'" 2>&1)
+    if [ $? -ne 0 ] || [ -n "$words" ] || [ ! -s "$copy" ]; then
+      rm -rf -- "$state/dump.new"
+      fail "the dump of $database: $words"
+    fi
+  done
+  rm -rf -- "$state/dump"
+  mv -T -- "$state/dump.new" "$state/dump"
+}
+
+run() {
+  alone
+  : > "$said"
+  started=$(date +%s)
+  # The databases before the message files: a mail that came in between is in the archive and waits for nobody; the other order would lose it.
+  dump
+  begin create
+  name=$(date +%Y-%m-%d-%Hh%M)
+  archive() { borg_ create --progress --stats --compression auto,zstd --exclude-caches --patterns-from "$settings/patterns" "::$1"; }
+  if ! archive "$name"; then
+    grep -q 'already exists' "$said" || fail 'no archive was made'
+    name=$name-$(date +%S)
+    archive "$name" || fail 'no archive was made'
+  fi
+  value() { tr '\r' '\n' < "$said" | sed -n "s/^$1: *//p" | tail -n 1; }
+  sizes=$(tr '\r' '\n' < "$said" | awk '/^This archive:/ { print $3, $4 " of files, " $7, $8 " new in the repository" }')
+  what="$name: $(value 'Number of files') files, $sizes"
+  warnings=$(tr '\r' '\n' < "$said" | grep -cE ': (file changed while we backed it up|\[Errno)')
+  date +%s > "$state/last.new"
+  printf '%s\n' "$what" >> "$state/last.new"
+  mv -T -- "$state/last.new" "$state/last"
+${
+  appendOnly
+    ? sh``
+    : sh`  begin prune
+  borg_ prune --keep-daily ${keep.daily} --keep-weekly ${keep.weekly} --keep-monthly ${keep.monthly} || fail 'the archive is there, and what is old could not be removed'
+  begin compact
+  borg_ compact || fail 'the archive is there, and what was removed still takes its room'`
+}
+  begin done
+  took=$(( $(date +%s) - started ))
+  printf '%s, in %s s\n' "$what" "$took"
+  [ "$warnings" -eq 0 ] || printf '%s files changed while they were read, or could not be read\n' "$warnings"
+  provision-notify -p low 'backup done' "$what, in $took s$([ "$warnings" -eq 0 ] || printf '\n%s files changed while they were read, or could not be read' "$warnings")" || :
+}
+
+check() {
+  alone
+  : > "$said"
+  begin check
+  # Here a warning is damage.
+  if ! { borg_ check --progress && [ "$code" -eq 0 ]; }; then
+    fail 'the repository is damaged, or could not be checked'
+  fi
+  date +%s > "$state/checked"
+  begin done
+  echo 'the repository and all archives are sound'
+}
+
+# A repository that is there is opened, which proves key, passphrase and pinned machine; else it is made.
+init() {
+  : > "$said"
+  begin open
+  [ -s "$settings/known_hosts" ] || fail "backup.host_keys names no key of the storage. It shows, to be compared with what its provider says:
+$(${keyscan(repository)} 2>/dev/null | grep -v '^#' | cut -d' ' -f2-)"
+  borg_ info > /dev/null && return
+  grep -q 'does not exist\|is not a valid repository' "$said" || fail 'the repository cannot be opened'
+  begin init
+  borg_ init --make-parent-dirs --encryption repokey-blake2 || fail 'the repository cannot be made'
+}
+
+case \${1:-} in
+  run) run ;;
+  check) check ;;
+  init) init ;;
+  borg) shift; exec borg "$@" ;;
+  *) echo 'usage: provision-backup run | check | init | borg …' >&2; exit 2 ;;
+esac`
+
+/** The machine and the port of a repository. */
+export function storageOf(repository: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(repository)
+  return { host: hostname, port: Number(port || 22) }
+}
+
+/** What ssh looks a host key up under. */
+export function knownHosts(repository: string, keys: readonly string[]): string {
+  const { host, port } = storageOf(repository)
+  return keys.map((key) => `${port === 22 ? host : `[${host}]:${port}`} ${key.split(' ').slice(0, 2).join(' ')}\n`).join('')
+}
+
+const login = (repository: string): Sh => {
+  const { host, port } = storageOf(repository)
+  return sh`-p ${port} ${`${new URL(repository).username}@${host}`}`
+}
+
+const keyscan = (repository: string): Sh => {
+  const { host, port } = storageOf(repository)
+  return sh`ssh-keyscan -T 10 -p ${port} ${host}`
+}

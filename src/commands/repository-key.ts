@@ -1,0 +1,28 @@
+import { ProvisionError } from '../errors.ts'
+import { sh } from '../sh.ts'
+import type { Opened } from './open.ts'
+
+/** What the store calls the key of a borg repository. */
+export const repositoryKeyName = 'backup/repository-key'
+
+/**
+ * Puts a copy of the repository's key into the secrets, where none is yet: the repository holds the only other one, and without it
+ * even who knows the passphrase reads nothing.
+ */
+export async function keepRepositoryKey(
+  { server, store, connection }: Pick<Opened, 'server' | 'store' | 'connection'>,
+  say: (line: string) => void,
+): Promise<void> {
+  if (server.backup === undefined) return
+  await store.open()
+  if (store.value(repositoryKeyName) !== undefined) return
+  const { code, stdout, stderr } = await connection.run(sh`
+umask 077
+file=$(mktemp -p /run/provision)
+trap 'rm -f -- "$file"' EXIT
+provision-backup borg --lock-wait 60 key export "$BORG_REPO" "$file" && cat "$file"`)
+  if (code !== 0 || !stdout.startsWith('BORG_KEY '))
+    throw new ProvisionError('backup', `the key of the repository could not be exported: ${stderr.trim() || stdout.trim()}`)
+  await store.update((values) => new Map([...values, [repositoryKeyName, stdout]]), say)
+  say(`stored the key of the repository in ${store.file}: ${repositoryKeyName}`)
+}

@@ -1,0 +1,69 @@
+import { defineKind } from '../kind.ts'
+import type { Secret } from '../secret.ts'
+import { sh } from '../sh.ts'
+import { keepStamp, stampOf } from './stamp.ts'
+
+export interface BorgRepository {
+  readonly repository: string
+  readonly passphrase: Secret
+  readonly stampKey: Secret
+  /** The script that opens it, or makes it: `SCRIPT init`. */
+  readonly script: `/${string}`
+  /** Holds when the last archive was made, as seconds since 1970. */
+  readonly last: `/${string}`
+}
+
+interface State {
+  readonly stamp: string
+  /** Hours since the last archive; undefined before the first. */
+  readonly age: number | undefined
+}
+
+/**
+ * A repository that this host can open. It is elsewhere, so a check does not ask it: that it was opened, with this passphrase, is
+ * kept as a stamp. What is wrong with it since is told by the backups themselves.
+ */
+export const borgRepository = defineKind<BorgRepository, State>({
+  name: 'borg-repository',
+  key: ({ repository }) => repository,
+
+  probe: (all) => sh`
+now=$(date +%s)
+${all.map(
+  ({ repository, last }) => sh`
+if [ -f "$provision/stamp/borg" ]; then printf 'stamp %s %s\n' ${repository} "$(cat "$provision/stamp/borg")"; fi
+if [ -f ${last} ]; then { read -r made; printf 'age %s %s\n' ${repository} $(( (now - made) / 3600 )); } < ${last}; fi`,
+)}
+printf 'end\n'`,
+
+  parse: (output, all) => {
+    if (!/^end$/m.test(output)) return new Map()
+    const rows = output.split('\n').map((line) => line.split(' '))
+    const find = (type: string, repository: string) => rows.find((row) => row[0] === type && row[1] === repository)
+    return new Map(
+      all.map(({ repository }) => {
+        const age = find('age', repository)?.[2]
+        const stamp = find('stamp', repository)?.slice(2).join(' ') ?? ''
+        return [repository, { stamp, age: age === undefined ? undefined : Number(age) }]
+      }),
+    )
+  },
+
+  diff: ({ repository, passphrase, stampKey }, { stamp }) =>
+    stamp === `${stampOf(passphrase, stampKey)} ${repository}`
+      ? []
+      : [
+          {
+            field: 'repository',
+            from: stamp.endsWith(` ${repository}`) ? 'opened by another passphrase' : 'not opened yet',
+            to: 'open',
+          },
+        ],
+
+  apply: ({ repository, passphrase, stampKey, script }) => sh`
+${script} init
+${keepStamp('borg', stampOf(passphrase, stampKey), sh`printf %s ${repository}`)}`,
+
+  // A night without a 02:10 (the last Sunday of March) is one night.
+  notes: (_, { age }) => (age === undefined || age < 50 ? [] : [`the last backup was made ${age} hours ago`]),
+})
