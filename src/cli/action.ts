@@ -26,6 +26,8 @@ export interface Flags {
   readonly offline?: true
   readonly wait?: number
   readonly archive?: string
+  readonly drill?: true
+  readonly keep?: true
   readonly overwrite?: true
   readonly prune?: true
   readonly resolver?: string

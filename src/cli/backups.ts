@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
+import { ProvisionError } from '../errors.ts'
 import { act, needsHost, print } from './action.ts'
-import { reaching } from './options.ts'
+import { names, reaching } from './options.ts'
 
-/** What is kept elsewhere, and how it comes back: `backup`. */
+/** What is kept elsewhere, and how it comes back: `backup`, `restore`. */
 export function backups(program: Command): void {
-  const backup = program.command('backup').description('the backups of a host: now, list, check, unlock, key')
+  const backup = program.command('backup').description('the backups of a host: now, list, check, unlock, key, prune')
   for (const [verb, name, about] of [
     ['now', 'backupNow', 'makes one, saying how far it is'],
     ['list', 'backupList', 'the archives that are there'],
@@ -16,4 +17,28 @@ export function backups(program: Command): void {
       act(async (flags, io) => (await import('../commands/backup.ts'))[name](needsHost(flags), io, print)),
     )
   }
+
+  reaching(backup.command('prune').description('removes what is old, where the host only adds'))
+    .option('--yes', 'no question; nothing is removed when a day is missing')
+    .action(
+      act(async (flags, io) =>
+        (await import('../commands/prune.ts')).backupPrune({ ...needsHost(flags), yes: flags.yes === true }, io, print),
+      ),
+    )
+
+  reaching(program.command('restore').description('makes a fresh host what the last archive is of'))
+    .option('--archive <name>', 'another archive, as “backup list” prints it')
+    .option('--only <what>', 'mail: only the mail, on a host that is there', names)
+    .option('--yes', 'no question')
+    .option('--drill', 'onto a disposable host on this machine, and compares; exit code 2 when something differs')
+    .option('--keep', 'leaves the host of a drill running')
+    .action(
+      act(async (flags, io) => {
+        const { only, yes = false, drill = false, ...rest } = needsHost(flags)
+        if (drill) return (await import('../commands/drill.ts')).drill(rest, io, print)
+        if (only !== undefined && only.join() !== 'mail')
+          throw new ProvisionError('--only', `“${only.join()}” cannot be restored by itself`, 'there is: mail')
+        return (await import('../commands/restore.ts')).restore({ ...rest, yes, mail: only !== undefined }, io)
+      }),
+    )
 }

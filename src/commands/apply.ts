@@ -52,6 +52,8 @@ export async function apply(options: ApplyOptions, io: Io): Promise<number> {
     const edits = seen.steps.flatMap(({ drift }) => drift).filter((drift) => edited(drift) !== undefined)
     const overwrite = edits.length === 0 || (await mayOverwrite(opened, seen, edits, options, io))
     const changed = await correctAll(opened, steps, seen, io, overwrite ? () => false : (drift) => edited(drift) !== undefined)
+    if (changed.some(({ resource: { kind } }) => kind.name === 'borg-repository'))
+      await (await import('./repository-key.ts')).fetchRepositoryKey(options, io)
     if (overwrite) return end(0, changed.length)
     io.report.error(leftAlone(edits))
     return end(1, changed.length)
@@ -87,10 +89,7 @@ async function correctAll(opened: Opened, steps: readonly Step[], seen: Plan, io
   const signals = stopSignals((line) => io.report.say(line))
   const line = io.terminal ? (await import('../ui/tasks.ts')).taskLine : undefined
   try {
-    const changed = await run(opened.connection, fresh, hooks(opened, fresh, io, signals.stopped, line), leave)
-    if (changed.some(({ resource: { kind } }) => kind.name === 'borg-repository'))
-      await (await import('./repository-key.ts')).keepRepositoryKey(opened, (text) => io.report.say(text))
-    return changed
+    return await run(opened.connection, fresh, hooks(opened, fresh, io, signals.stopped, line), leave)
   } finally {
     signals.forget()
   }

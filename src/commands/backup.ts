@@ -88,41 +88,41 @@ export async function must(connection: Connection, script: Sh): Promise<string> 
 async function follow(connection: Connection, unit: `${string}.service`, io: Io, out: Print): Promise<void> {
   const began = await must(
     connection,
-    sh`systemctl reset-failed -- ${unit} 2>/dev/null || :
-systemctl start --no-block -- ${unit}
-systemctl show -p InvocationID --value -- ${unit}`,
+    sh`if [ "$(systemctl show -p ActiveState --value -- ${unit})" = activating ]; then
+  systemctl show --timestamp=unix -p InactiveExitTimestamp --value -- ${unit} | tr -d @
+else
+  date +%s
+  systemctl reset-failed -- ${unit} 2>/dev/null || :
+  systemctl start --no-block -- ${unit}
+fi`,
   )
-  let [last, id] = ['', began.trim()]
+  let last = ''
   for (;;) {
     const seen = await must(connection, look(unit))
-    const [, state = '', result = '', invocation = '', progress = ''] = /^(.*)\n(.*)\n(.*)\n([\s\S]*)$/.exec(seen) ?? []
-    if (invocation !== '') id = invocation
+    const [, state = '', result = '', since = '', progress = ''] = /^(.*)\n(.*)\n@?(.*)\n([\s\S]*)$/.exec(seen) ?? []
     const line = progress.trim()
     if (line !== '' && line !== last) io.report.say(line)
     last = line
-    if (state === 'activating' || state === 'reloading') {
+    // Not begun yet, or not ended.
+    if (state === 'activating' || Number(since) < Number(began)) {
       await pause(200)
       continue
     }
-    const said = (
-      await must(
-        connection,
-        sh`journalctl --sync; journalctl -q -o cat -t provision-backup _SYSTEMD_INVOCATION_ID=${id} | tail -n 12`,
-      )
-    ).trim()
+    const journal = sh`journalctl --sync; journalctl -q -o cat -t provision-backup --since ${`@${since}`} | tail -n 12`
+    const said = (await must(connection, journal)).trim()
     if (result !== 'success') throw new ProvisionError(unit, said || `it ended: ${result}`)
     for (const one of said.split('\n')) out(one)
     return
   }
 }
 
-/** State, result and invocation, and how far it is, as soon as that has changed or a second is over. */
+/** State, result and the time of its beginning, and how far it is, as soon as that has changed or a second is over. */
 const look = (unit: string): Sh => sh`
 tries=0
 while [ $tries -lt 5 ] && [ "$(systemctl show -p ActiveState --value -- ${unit})" = activating ]; do tries=$((tries + 1)); sleep 0.2; done
 systemctl show -p ActiveState --value -- ${unit}
 systemctl show -p Result --value -- ${unit}
-systemctl show -p InvocationID --value -- ${unit}
+systemctl show --timestamp=unix -p InactiveExitTimestamp --value -- ${unit}
 if [ -r /run/provision/backup.phase ]; then
   printf '%s ' "$(cat /run/provision/backup.phase)"
   tr '\r' '\n' < /run/provision/backup.said 2>/dev/null | grep -E ' O .* N |%' | tail -n 1

@@ -1,9 +1,20 @@
 import { ProvisionError } from '../errors.ts'
 import { sh } from '../sh.ts'
-import type { Opened } from './open.ts'
+import type { Io } from './io.ts'
+import { type Opened, type OpenOptions, open } from './open.ts'
 
 /** What the store calls the key of a borg repository. */
 export const repositoryKeyName = 'backup/repository-key'
+
+/** The same after a run, over a login of its own: the one that the run began with may have been closed by what it corrected. */
+export async function fetchRepositoryKey(options: OpenOptions, io: Io): Promise<void> {
+  const opened = await open({ ...options, only: [] }, io)
+  try {
+    await keepRepositoryKey(opened, (line) => io.report.say(line))
+  } finally {
+    await opened.close()
+  }
+}
 
 /**
  * Puts a copy of the repository's key into the secrets, where none is yet: the repository holds the only other one, and without it

@@ -68,7 +68,7 @@ export function openRehearsal(name: string, directory: string, state: State, onP
     acmeDirectory: `https://acme.${internetDomain}:${acmePorts.directory}/dir`,
     dnsServer: world.addresses.dns.v4,
     tsig: world.tsig,
-    storage: storageBox(machine('internet')),
+    storage: storageBox(machine('internet'), world.addresses.borg.v4),
     get ntfy() {
       return { url: ntfyUrl, token: readFileSync(join(machine('internet').root, ntfyTokenFile), 'utf8').trim() }
     },

@@ -44,6 +44,17 @@ export async function preparePlatform(onProgress: (text: string) => void): Promi
   await must('rehearse', `installing ${missing.join(', ')}`, install())
 }
 
+/** Sees to it that borg is on this machine. Throws ProvisionError where it cannot be installed. */
+export async function installBorg(onProgress: (text: string) => void): Promise<void> {
+  if ((await local`command -v borg`).exitCode === 0) return
+  onProgress('installing borgbackup on this machine')
+  const quiet = local({ env: { ...environment, DEBIAN_FRONTEND: 'noninteractive' } })
+  const install = () => quiet`apt-get install -y --no-install-recommends borgbackup openssh-client </dev/null`
+  if ((await install()).exitCode === 0) return
+  await must('borg', 'apt-get update', quiet`apt-get update`)
+  await must('borg', 'installing borgbackup', install())
+}
+
 /** The daemons of a container take some ten of root's inotify instances: a kernel's 128 are enough for a dozen, and the next does not boot. */
 function makeRoom(): void {
   const file = '/proc/sys/fs/inotify/max_user_instances'

@@ -5,7 +5,7 @@ import { storageAccess, storageHome, storageHostKey, storageRepository } from '.
 
 /** The storage box of a rehearsal, as whoever rents it sees it. */
 export interface StorageBox {
-  /** Where the backups of an inventory go. */
+  /** Where the backups of a host go. */
   repository(name: string): string
   /** Its public host key, as its provider would tell it. */
   readonly hostKey: string
@@ -14,8 +14,8 @@ export interface StorageBox {
 }
 
 /** What the customer's page of a storage box is for, on the machine that plays it. */
-export const storageBox = (internet: Machine): StorageBox => ({
-  repository: storageRepository,
+export const storageBox = (internet: Machine, address: string): StorageBox => ({
+  repository: (name) => storageRepository(address, name),
   get hostKey() {
     return readFileSync(join(internet.root, storageHostKey), 'utf8').trim().split(' ').slice(0, 2).join(' ')
   },

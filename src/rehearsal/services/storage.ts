@@ -1,12 +1,12 @@
 import { sh } from '../../sh.ts'
-import { internetDomain, type Service } from '../service.ts'
+import type { Service } from '../service.ts'
 
 /** Where its users' home is, seen from inside; backups go below `backup`. */
 export const storageHome = '/srv/storage'
 /** The public half of its host key, as its provider would tell it. */
 export const storageHostKey = '/etc/rehearsal/storage_ed25519.pub'
-/** Where the backups of an inventory go. */
-export const storageRepository = (name: string): string => `ssh://box@borg.${internetDomain}:23/./backup/borg/${name}`
+/** Where the backups of a host go. By address, since the operator’s machine asks another DNS. */
+export const storageRepository = (address: string, name: string): string => `ssh://box@${address}:23/./backup/borg/${name}`
 
 /** The line of authorized_keys that lets a key use borg in there, and do nothing else. */
 export const storageAccess = (publicKey: string, { appendOnly }: { readonly appendOnly: boolean }): string =>

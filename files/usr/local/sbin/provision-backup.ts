@@ -194,6 +194,8 @@ init() {
   begin open
   [ -s "$settings/known_hosts" ] || fail "backup.host_keys names no key of the storage. It shows, to be compared with what its provider says:
 $(${keyscan(repository)} 2>/dev/null | grep -v '^#' | cut -d' ' -f2-)"
+  # Where it is says the inventory: that it was elsewhere before is no surprise here, and one to every other run.
+  export BORG_RELOCATED_REPO_ACCESS_IS_OK=yes
   borg_ info > /dev/null && return
   grep -q 'does not exist\|is not a valid repository' "$said" || fail 'the repository cannot be opened'
   begin init

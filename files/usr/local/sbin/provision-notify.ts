@@ -35,8 +35,10 @@ case $priority in min | low | default | high | max) ;; *) usage ;; esac
 title=$(printf '%s: %s' ${hostname} "$1" | tr '\r\n' '  ')
 if [ $# -ge 2 ]; then text=$2
 elif [ -n "$unit" ]; then
-  run=$(systemctl show -p InvocationID --value -- "$unit")
-  text=$(journalctl -q -o cat -n 12 --no-pager -u "$unit" \${run:+"_SYSTEMD_INVOCATION_ID=$run"})
+  # By time: what a process that is gone already has said is not always known to be of its run.
+  began=$(systemctl show --timestamp=unix -p InactiveExitTimestamp --value -- "$unit")
+  journalctl --sync
+  text=$(journalctl -q -o cat --no-pager -u "$unit" \${began:+--since "$began"} | tail -n 12)
 else text=$(cat); fi
 # ntfy takes 4,096 bytes, and makes an attachment of what is no UTF-8: as it is after a cut through a letter.
 text=$(printf '%s' "$text" | head -c 3500 | iconv -c -f UTF-8 -t UTF-8)

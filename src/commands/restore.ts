@@ -1,0 +1,213 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { ProvisionError } from '../errors.ts'
+import type { Inventory } from '../inventory.ts'
+import { replaceFile } from '../replace.ts'
+import { becomeItself, fetch, ground, listArchives, parseGround, place, placeMail } from '../restore.ts'
+import type { Sh } from '../sh.ts'
+import { knownName, lookUp, newLine } from '../ssh/known-hosts.ts'
+import type { Connection } from '../ssh/options.ts'
+import { type PublicKey, parseLine } from '../ssh/public-key.ts'
+import { seconds } from '../ui/report.ts'
+import { apply } from './apply.ts'
+import { endpoint } from './arrival.ts'
+import { backedUp } from './backed-up.ts'
+import { must } from './backup.ts'
+import { recordLines } from './dns-lines.ts'
+import type { Io } from './io.ts'
+import { load, type Opened, type OpenOptions, open } from './open.ts'
+
+/** What `provision restore` may be told. */
+export interface RestoreOptions extends OpenOptions {
+  readonly yes: boolean
+  /** The last one when left out. */
+  readonly archive?: string | undefined
+  /** Only the mail, of a host that is there. */
+  readonly mail: boolean
+}
+
+/** Where an archive comes from, and how it gets onto the host, below its `restorePlace`. */
+export interface Source {
+  archive(connection: Connection): Promise<string>
+  fetch(connection: Connection, archive: string, say: (line: string) => void): Promise<void>
+}
+
+/** What has to be there before the data: the system, its users, and what talks to the repository. The rest finds the data in its place. */
+const before = [
+  ...['base', 'access', 'certificates/install-acme-sh', 'certificates/make-the-user-that-reads-the-key', 'caddy/install-caddy'],
+  ...['certificates/configure-the-renewal', 'borg/install-borg', 'borg/configure-the-backup'],
+]
+
+/**
+ * Makes a fresh host the server that an archive is of: accounts, mailboxes, keys, certificates, sites, and in the end its ssh host
+ * keys. Dead or stopped anywhere, the same command goes on. Returns the exit code. Throws ProvisionError, with what to do.
+ */
+export async function restore(options: RestoreOptions, io: Io, source: Source = repository(options)): Promise<number> {
+  const began = performance.now()
+  const { inventory } = await backedUp(options)
+  await needSecrets(inventory)
+  if (!options.yes && io.ask === undefined)
+    throw new ProvisionError('provision', 'there is no terminal to ask on', 'say --yes to restore without a question')
+  if (options.mail) return restoreMail(options, io)
+
+  const say = (line: string) => io.report.say(line)
+  // What would be overwritten is looked at before the first change; what the repository holds, once something there can ask it.
+  // Each login takes the password out of the environment, and until the admin has a key there are two.
+  const password = process.env.PROVISION_ROOT_PASSWORD
+  const seen = await over(options, io, async ({ connection }) => parseGround(await must(connection, ground)))
+  if (seen.mail && seen.placed === undefined)
+    throw new ProvisionError(
+      inventory.name,
+      'there is mail on this host: it is no fresh one, and nothing was changed',
+      'give a fresh host, with --address; or --only mail puts back the mail of an archive, and keeps what is there',
+    )
+  if (!options.yes && !(await io.ask!.confirm(`Make ${options.address ?? inventory.server.address} what ${inventory.name} was?`)))
+    return 1
+  const part = async (only: readonly string[] | undefined): Promise<void> => {
+    const code = await apply({ ...options, only, yes: true, check: false, diff: false }, io)
+    if (code !== 0) throw new ProvisionError('restore', 'the host could not be prepared', 'run it again: it goes on')
+  }
+  if (password !== undefined) process.env.PROVISION_ROOT_PASSWORD = password
+  if (seen.placed === undefined) {
+    await part(await there(before, options, io))
+    await over(options, io, async ({ connection }) => {
+      const archive = await source.archive(connection)
+      say(`getting ${archive} out of the repository`)
+      await source.fetch(connection, archive, say)
+      await worked(connection, place(archive), say)
+      say(`${archive} is in place (${seconds(performance.now() - began)})`)
+    })
+  } else say(`${seen.placed} is in place already: going on`)
+  await part(undefined)
+  const lines = await over(options, io, (opened) => itself(opened, inventory, options, say))
+  io.report.diff(lines)
+  say(`\nrestored in ${seconds(performance.now() - began)}`)
+  return 0
+}
+
+/** Puts back the mail of an archive; what is there is kept. */
+async function restoreMail(options: RestoreOptions, io: Io): Promise<number> {
+  const say = (line: string) => io.report.say(line)
+  await over(options, io, async ({ connection, host }) => {
+    const archive = await repository(options).archive(connection)
+    const kept = `/var/lib/provision/kept/mail-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}`
+    if (
+      !options.yes &&
+      !(await io.ask!.confirm(`Put the mail of ${archive} in place of what ${host} has, which goes to ${kept}?`))
+    )
+      throw new ProvisionError(host, 'nothing was changed')
+    say(`getting the mail of ${archive} out of the repository`)
+    await worked(connection, fetch(archive, ['var/lib/maddy', 'var/lib/provision/backup/dump']), say)
+    await worked(connection, placeMail(kept), say)
+    say(`the mail of ${archive} is in place; what was there is in ${kept}`)
+  })
+  return apply({ ...options, only: ['maddy'], yes: true, check: false, diff: false }, io)
+}
+
+/** An archive cannot be opened by secrets that are made up now. */
+export async function needSecrets({ server, store }: Inventory): Promise<void> {
+  await store.open()
+  const missing = [server.backup!.passphrase, server.backup!.key].filter(({ known }) => !known).map(({ name }) => name)
+  if (missing.length > 0)
+    throw new ProvisionError(
+      store.file,
+      `it has no ${missing.join(' and no ')}: nothing opens the repository without`,
+      'take back the file that was written when the backups were set up, and the identity that opens it',
+    )
+}
+
+/** The host gets it by itself, with its own key. */
+const repository = ({ archive }: Pick<RestoreOptions, 'archive'>): Source => ({
+  archive: async (connection) => chosen((await must(connection, listArchives)).trim().split('\n').filter(Boolean), archive),
+  fetch: (connection, one, say) => worked(connection, fetch(one, []), say),
+})
+
+/** The archive of this name, or the last. Throws ProvisionError, with those there are. */
+export function chosen(archives: readonly string[], wanted: string | undefined): string {
+  const last = archives.at(-1)
+  if (last === undefined) throw new ProvisionError('backup', 'there is no archive in the repository')
+  if (wanted !== undefined && !archives.includes(wanted))
+    throw new ProvisionError('--archive', `there is no ${wanted} in the repository; there are: ${archives.slice(-20).join(' ')}`)
+  return wanted ?? last
+}
+
+async function over<T>(options: OpenOptions, io: Io, work: (opened: Opened) => Promise<T>): Promise<T> {
+  const opened = await open({ ...options, only: [] }, io)
+  try {
+    return await work(opened)
+  } finally {
+    await opened.close()
+  }
+}
+
+/** Runs what changes the host; its percentages are told by tens. Throws ProvisionError with the end of what it said. */
+async function worked(connection: Connection, script: Sh, say: (line: string) => void): Promise<void> {
+  let told = -1
+  const said: string[] = []
+  const output = await connection.work(script, (line) => {
+    const percent = /^ *([0-9]+)\.[0-9]% /.exec(line)?.[1]
+    if (percent === undefined) {
+      if (line.trim() !== '') said.push(line)
+    } else if (Math.floor(Number(percent) / 10) > told) {
+      told = Math.floor(Number(percent) / 10)
+      say(line.trim())
+    }
+  })
+  if (output.code !== 0)
+    throw new ProvisionError(
+      'restore',
+      [...said, output.stderr].join('\n').trim().split('\n').slice(-6).join('\n') || `exit code ${output.code}`,
+      'run it again: it goes on',
+    )
+}
+
+/** Those of these steps that there are: somebody's own playbooks may have others. */
+async function there(ids: readonly string[], options: OpenOptions, io: Io): Promise<readonly string[]> {
+  const { playbooks } = await load(options, io, false)
+  const known = new Set(playbooks.flatMap(({ id, steps }) => [id, ...steps.map((step) => step.id)]))
+  return ids.filter((id) => known.has(id))
+}
+
+/** The last step: its old host keys, of which known_hosts hears, and what has to change where it was known by another address. */
+async function itself(
+  { connection, server }: Opened,
+  { dir }: Inventory,
+  options: RestoreOptions,
+  say: (line: string) => void,
+): Promise<readonly string[]> {
+  const said = await connection.work(becomeItself)
+  if (said.code !== 0) throw new ProvisionError('restore', `the ssh host keys: ${said.stdout.trim()}`, 'run it again: it goes on')
+  const { address } = endpoint(options.address ?? server.address)
+  const keys = said.stdout.split('\n').flatMap((line) => parseLine(line) ?? [])
+  if (options.hostKey === undefined) await remember(dir, [knownName(address, 22), knownName(address, server.ssh.port)], keys)
+  say(`its ssh host keys are those of the archive`)
+  const old = [...said.stdout.matchAll(/^address (.*)$/gm)].map(([, one]) => one!)
+  const [was4, was6] = [old.find((one) => !one.includes(':')) ?? server.address, old.find((one) => one.includes(':'))]
+  const now = { ...server, address }
+  const then = { ...server, address: was4, ...(was6 === undefined ? {} : { address6: was6 }) }
+  const records = recordLines(then, now)
+  if (records.length === 0) return []
+  return [
+    ...records,
+    '',
+    `; PTR of ${address}${now.address6 === undefined ? '' : ` and of ${now.address6}`}, at its provider: ${server.mail.hostname}.`,
+    ...(address === server.address ? [] : [`; and “address: ${address}” in the inventory`]),
+  ]
+}
+
+/** known_hosts learns the keys of a host under these names, and forgets others. */
+async function remember(dir: string, names: readonly string[], keys: readonly PublicKey[]): Promise<void> {
+  const beside = join(dir, 'known_hosts')
+  const file = existsSync(beside) ? beside : join(homedir(), '.ssh', 'known_hosts')
+  let text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  for (const name of names) {
+    const stale = new Set(lookUp(text, name).keys.map(({ line }) => line))
+    text = text
+      .split('\n')
+      .filter((_, i) => !stale.has(i + 1))
+      .join('\n')
+    for (const key of keys) text += newLine(text, name, key)
+  }
+  await replaceFile(file, text, 0o600)
+}

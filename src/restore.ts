@@ -1,0 +1,134 @@
+import { type Sh, sh } from './sh.ts'
+
+/** Where a restore keeps what it has fetched, and how far it is; gone at its end. */
+export const restorePlace = '/var/lib/provision/restore'
+/** Where what stays of an archive beside the server itself is kept: its /etc, to look things up in. */
+export const restoredEtc = '/var/lib/provision/kept/restored/etc'
+
+/** What a host says before anything is restored on it. */
+export interface Ground {
+  /** Mail is there already. */
+  readonly mail: boolean
+  /** The archive that an earlier restore has put in place, and then died. */
+  readonly placed: string | undefined
+}
+
+/** Reads what `parseGround` understands. */
+export const ground: Sh = sh`
+set -- /var/lib/maddy/*.db
+if [ -e "$1" ]; then printf 'mail yes\n'; fi
+if [ -f ${restorePlace}/placed ]; then printf 'placed %s\n' "$(cat ${restorePlace}/placed)"; fi`
+
+/** What `ground` printed. */
+export const parseGround = (text: string): Ground => ({
+  mail: /^mail yes$/m.test(text),
+  placed: /^placed (.*)$/m.exec(text)?.[1],
+})
+
+/** Prints the archives of the repository, the oldest first. */
+export const listArchives: Sh = sh`provision-backup borg --lock-wait 60 list --short`
+
+/** Makes the place that an archive is taken apart in. */
+export const makeRoom: Sh = sh`
+umask 077
+rm -rf -- ${restorePlace}/tree
+mkdir -p ${restorePlace}/tree`
+
+/** Gets an archive, or these paths of it, out of the repository, beside the place where it belongs. */
+export const fetch = (archive: string, paths: readonly string[]): Sh => sh`
+set -e
+${makeRoom}
+cd ${restorePlace}/tree
+needed=$(provision-backup borg --lock-wait 60 info --json ${`::${archive}`} | sed -n 's/^ *"original_size": \([0-9]*\),*$/\1/p' | head -n 1)
+free=$(df -Pk . | awk 'NR == 2 { print $4 }')
+if [ "$free" -lt $((needed / 1024 + 102400)) ]; then
+  echo "the archive needs $((needed / 1024)) kB, and $free are free below /var/lib/provision" >&2
+  exit 1
+fi
+{ provision-backup borg --lock-wait 60 extract --progress ${`::${archive}`} ${paths} 2>&1; echo "code $?"; } | tr '\r' '\n' | {
+  code=2
+  while IFS= read -r line; do
+    case $line in 'code '*) code=\${line#code } ;; *) printf '%s\n' "$line" ;; esac
+  done
+  # 1 is a warning: a path that this archive does not have.
+  [ "$code" -le 1 ]
+}`
+
+/** An archive without the databases is of another kind of server, or was made by hand. */
+const checkTree: Sh = sh`
+if ! [ -s ${restorePlace}/tree/var/lib/provision/backup/dump/maddy/imapsql.db ]; then
+  echo 'there are no dumps of the mail databases in that archive' >&2
+  exit 1
+fi`
+
+/** The databases as they were at one moment, where maddy reads them. */
+const databases = (maddy: string): Sh => sh`
+for dump in ${restorePlace}/tree/var/lib/provision/backup/dump/maddy/*.db; do
+  rm -f -- ${maddy}/"\${dump##*/}"-*
+  install -m 0660 -o maddy -g maddy "$dump" ${maddy}/"\${dump##*/}"
+done`
+
+/**
+ * Puts what was fetched in its place on a host that has served nobody yet: state as it was, homes and folders over what is there.
+ * It may be killed anywhere: until it has ended, everything is fetched anew.
+ */
+export const place = (archive: string): Sh => sh`
+set -e
+${checkTree}
+cd ${restorePlace}/tree
+${databases(`${restorePlace}/tree/var/lib/maddy`)}
+for path in /var/lib/maddy /var/lib/acme /var/lib/certificates /var/lib/caddy /var/caddy; do
+  [ -d ".$path" ] || continue
+  rm -rf -- "$path"
+  mkdir -p "$(dirname "$path")"
+  mv -T -- ".$path" "$path"
+done
+# Who may log in is what the inventory says.
+rm -f -- home/*/.ssh/authorized_keys root/.ssh/authorized_keys
+for path in home root srv opt var/spool/cron; do
+  if [ -d "$path" ]; then mkdir -p "/$path"; cp -a -- "$path/." "/$path/"; fi
+done
+if [ -d usr/local ]; then cp -an -- usr/local/. /usr/local/; fi
+( umask 077; mkdir -p ${restoredEtc} )
+rm -rf -- ${restoredEtc}
+mv -T -- etc ${restoredEtc}
+cp -- var/lib/provision/backup/dump/addresses ${restorePlace}/addresses 2>/dev/null || : > ${restorePlace}/addresses
+sync -f /var/lib
+printf '%s\n' ${archive} > ${restorePlace}/placed.new
+mv -T -- ${restorePlace}/placed.new ${restorePlace}/placed
+rm -rf -- ${restorePlace}/tree`
+
+/** Puts the mail of an archive in place of what a host has, which is kept; if maddy does not start with it, that comes back. */
+export const placeMail = (kept: string): Sh => sh`
+set -e
+${checkTree}
+${databases(`${restorePlace}/tree/var/lib/maddy`)}
+( umask 077; mkdir -p ${kept} )
+systemctl stop maddy.service
+mv -T -- /var/lib/maddy ${`${kept}/maddy`}
+mv -T -- ${restorePlace}/tree/var/lib/maddy /var/lib/maddy
+if ! systemctl start maddy.service; then
+  journalctl -q -u maddy.service -n 6 --no-pager -o cat >&2
+  rm -rf -- /var/lib/maddy
+  mv -T -- ${`${kept}/maddy`} /var/lib/maddy
+  systemctl start maddy.service
+  echo 'maddy did not start with that mail: what was there is back' >&2
+  exit 1
+fi
+rm -rf -- ${restorePlace}`
+
+/** The host is again who it was: its ssh host keys. Prints their public halves, and the addresses that it had. */
+export const becomeItself: Sh = sh`
+set -e
+cd ${restoredEtc}/ssh
+for key in ssh_host_*_key; do
+  [ -f "$key" ] || continue
+  install -m 0600 "$key" "/etc/ssh/.$key.provision"
+  install -m 0644 "$key.pub" "/etc/ssh/$key.pub"
+  mv -T -- "/etc/ssh/.$key.provision" "/etc/ssh/$key"
+done
+sshd -t
+systemctl restart ssh.service
+cat /etc/ssh/ssh_host_*_key.pub
+if [ -f ${restorePlace}/addresses ]; then sed 's/^/address /' ${restorePlace}/addresses; fi
+rm -rf -- ${restorePlace}`

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { listRehearsals } from '../../../src/rehearsal/rehearsal.ts'
+import { sh } from '../../../src/sh.ts'
+import { command, told } from '../harness.ts'
+import type { Installed } from '../install.ts'
+import { backup } from './on.ts'
+
+/** Last night's archive on a disposable host, compared with what it holds. */
+export function drillTests(it: () => Installed): void {
+  test('drill: the archive is restored on a disposable host, all of it comes back, and the host goes', async () => {
+    assert.equal((await backup(it(), 'now')).code, 0)
+    const run = await command(it().operator, ['restore', '--drill'])
+    assert.equal(run.code, 0, told(run))
+    assert.match(run.stdout, /^✓ [1-9]\d* messages$/m)
+    assert.match(run.stdout, /^✓ 8 accounts, with their passwords$/m)
+    assert.match(run.stdout, /^✓ \d+ DKIM keys$/m)
+    assert.match(run.stdout, /^✓ [1-9]\d* messages read over IMAP by 7 accounts$/m)
+    assert.match(run.stdout, /^the drill of \S+: all of it came back/m)
+    assert.ok(!listRehearsals().some((name) => name.startsWith('drill-')))
+  })
+
+  test('drill: an archive whose messages are not those of its databases is found out', async () => {
+    // A message file goes before its backup: its database still names it, as after the wrong order.
+    await it().host.must(sh`
+mkdir /root/aside
+mv "$(ls -d /var/lib/maddy/messages/* | head -n 1)" /root/aside/`)
+    assert.equal((await backup(it(), 'now')).code, 0)
+    const run = await command(it().operator, ['restore', '--drill'])
+    await it().host.must(sh`mv /root/aside/* /var/lib/maddy/messages/`)
+    assert.equal(run.code, 2, told(run))
+    assert.match(run.stdout, /^✗ .*messages/m)
+  })
+}
