@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { arch, cpus, loadavg, release } from 'node:os'
 import { parseArgs } from 'node:util'
+import { domain } from './domain.ts'
 import { fleet } from './fleet.ts'
-import { benchHost, freshHost } from './host.ts'
+import { type BenchHost, benchHost, freshHost } from './host.ts'
 import { install } from './install.ts'
 import { changed, help, noop, type Row } from './noop.ts'
 
@@ -36,29 +37,33 @@ const add = (more: readonly Row[]): void => {
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, turns, rows }, undefined, 2)}\n`)
 }
 
-const host = await benchHost(say)
-try {
-  if (wanted('help')) add(await help(host, turns))
-  if (wanted('noop')) add(await noop(host, 1, turns, say))
-  if (wanted('big')) add(await noop(host, 10, turns, say))
-  if (wanted('changed')) add(await changed(host, turns, say))
-  if (wanted('fleet')) add(await fleet(host, turns, say))
-  if (wanted('install')) {
-    const name = `i${process.pid}`
-    const fresh = await freshHost(host.rehearsal, name)
-    add(await install(fresh, Number(values.installs), say))
-    await host.rehearsal.removeHost(name)
-  }
-  if (values['with-others']) add(await (await import('./others.ts')).others(host, 2, say))
-} finally {
-  if (!values.keep) await host.rehearsal.stop()
-}
+if (only?.includes('domain')) add(await domain(say))
+if (only?.join() !== 'domain') await onHost(await benchHost(say))
 
 print([
   ['measured', 'provision', 'against', 'ratio'],
   ...rows.map(({ what, ours, theirs, ratio }) => [what, ours, theirs, ratio === undefined ? '' : ratio.toFixed(2)]),
 ])
 process.stdout.write(`\n${machine}; medians of ${turns} pairs, ratio: the median of the pairs' ratios\n`)
+
+async function onHost(host: BenchHost): Promise<void> {
+  try {
+    if (wanted('help')) add(await help(host, turns))
+    if (wanted('noop')) add(await noop(host, 1, turns, say))
+    if (wanted('big')) add(await noop(host, 10, turns, say))
+    if (wanted('changed')) add(await changed(host, turns, say))
+    if (wanted('fleet')) add(await fleet(host, turns, say))
+    if (wanted('install')) {
+      const name = `i${process.pid}`
+      const fresh = await freshHost(host.rehearsal, name)
+      add(await install(fresh, Number(values.installs), say))
+      await host.rehearsal.removeHost(name)
+    }
+    if (values['with-others']) add(await (await import('./others.ts')).others(host, 2, say))
+  } finally {
+    if (!values.keep) await host.rehearsal.stop()
+  }
+}
 
 function print(table: readonly (readonly string[])[]): void {
   const widths = table[0]!.map((_, i) => Math.max(...table.map((cells) => cells[i]!.length)))
