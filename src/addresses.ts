@@ -14,3 +14,9 @@ export function bits(address: string): bigint {
   const all = right === undefined ? head : [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail]
   return all.reduce((sum, word) => (sum << 16n) + BigInt(`0x${word}`), 0n)
 }
+
+/** The name below which an address stands in the DNS, or in a blocklist. */
+export function reverseName(address: string, below = isIPv6(address) ? 'ip6.arpa' : 'in-addr.arpa'): string {
+  const parts = isIPv6(address) ? [...bits(address).toString(16).padStart(32, '0')] : address.split('.')
+  return [...parts.toReversed(), ...(below === '' ? [] : [below])].join('.')
+}

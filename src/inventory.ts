@@ -1,3 +1,4 @@
+export { reverseName } from './addresses.ts'
 export {
   type AliasLine,
   accountAddresses,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { bits } from '../addresses.ts'
+import { reverseName } from '../addresses.ts'
 import { mtaStsPolicy } from '../inventory/derived.ts'
 import type { Domain, Server } from '../inventory.ts'
 
@@ -31,13 +31,8 @@ export function desiredRecords(server: Published, facts: HostFacts = {}): Readon
 
 /** The PTR records of both addresses: they are set at the provider. */
 export function reverseRecords({ address, address6, mail, dns }: Published): readonly DnsRecord[] {
-  const ptr = (name: string): DnsRecord => ({ name, type: 'PTR', ttl: dns.ttl, data: `${mail.hostname}.` })
-  return [
-    ptr(`${address.split('.').toReversed().join('.')}.in-addr.arpa`),
-    ...(address6 === undefined
-      ? []
-      : [ptr(`${[...bits(address6).toString(16).padStart(32, '0')].toReversed().join('.')}.ip6.arpa`)]),
-  ]
+  const ptr = (at: string): DnsRecord => ({ name: reverseName(at), type: 'PTR', ttl: dns.ttl, data: `${mail.hostname}.` })
+  return [ptr(address), ...(address6 === undefined ? [] : [ptr(address6)])]
 }
 
 /** The id of a domain's MTA-STS policy: another one when and only when the policy is. */

@@ -1,6 +1,4 @@
 import { Resolver } from 'node:dns/promises'
-import { isIPv6 } from 'node:net'
-import { bits } from '../addresses.ts'
 import { dataOf } from '../dns/data.ts'
 import type { DnsRecord } from '../dns/records.ts'
 import { lookUp, resolvers } from '../dns/servers.ts'
@@ -43,10 +41,4 @@ export function dnsThrough(given?: string): Dns {
     proved: async (name, type) => (await look(name, type)).authentic,
     raw: (name, type) => node.resolve(name, type) as Promise<string[] | string[][]>,
   }
-}
-
-/** The name below which an address stands in the DNS, or in a blocklist. */
-export function reverseName(address: string, below?: string): string {
-  const parts = isIPv6(address) ? [...bits(address).toString(16).padStart(32, '0')] : address.split('.')
-  return `${parts.toReversed().join('.')}.${below ?? (isIPv6(address) ? 'ip6.arpa' : 'in-addr.arpa')}`
 }

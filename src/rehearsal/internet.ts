@@ -17,10 +17,11 @@ import { ntfy } from './services/ntfy.ts'
 import { acmePorts, pebble } from './services/pebble.ts'
 import { postfix } from './services/postfix.ts'
 import { storage } from './services/storage.ts'
+import { unbound } from './services/unbound.ts'
 import type { State } from './state.ts'
 
 /** The parts of the small internet, in the order in which they are prepared. One more is one more file. */
-const services: readonly Service[] = [ca, bind, pebble, postfix, ntfy, storage, aptRelay]
+const services: readonly Service[] = [ca, bind, unbound, pebble, postfix, ntfy, storage, aptRelay]
 
 const image: Image = [
   ...bare,

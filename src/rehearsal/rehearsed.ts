@@ -30,7 +30,7 @@ export function rehearsed(
     provider: 'nsupdate',
     server: dnsServer,
     key: { name: tsig.name, algorithm: tsig.algorithm },
-    lookup: dnsServer,
+    lookup: addresses.roles.resolver.v4,
     wait: 2,
   })
   set('apt/proxy', aptProxy)

@@ -16,7 +16,7 @@ export interface World {
 }
 
 /** Who has an address of its own in the small internet: its last number. */
-export const roleNumbers = { dns: 2, acme: 3, peer: 4, apt: 5, ntfy: 6, borg: 7, ovh: 8 } as const
+export const roleNumbers = { dns: 2, acme: 3, peer: 4, apt: 5, ntfy: 6, borg: 7, ovh: 8, resolver: 9 } as const
 
 /** Who that may be. */
 export type Role = keyof typeof roleNumbers

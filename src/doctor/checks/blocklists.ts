@@ -1,5 +1,6 @@
+import { reverseName } from '../../addresses.ts'
 import { blind, type Check, each, error, type Finding, ok } from '../check.ts'
-import { type Dns, reverseName } from '../dns.ts'
+import type { Dns } from '../dns.ts'
 import { type Place, places } from '../patient.ts'
 
 /** Lists of addresses from which mail is not taken. A list that does not know its own test entries is not asked: RFC 5782, 5. */

@@ -1,6 +1,5 @@
-import { shortest } from '../../addresses.ts'
+import { reverseName, shortest } from '../../addresses.ts'
 import { type Check, each, error, ok } from '../check.ts'
-import { reverseName } from '../dns.ts'
 import { places } from '../patient.ts'
 
 /** Large providers refuse mail of an address whose PTR is missing, or is not confirmed by an A or AAAA back to it. */

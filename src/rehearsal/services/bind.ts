@@ -1,4 +1,4 @@
-import { reverseName } from '../../doctor/dns.ts'
+import { reverseName } from '../../addresses.ts'
 import { sh } from '../../sh.ts'
 import type { Address } from '../network.ts'
 import { blocklist, internetDomain, peerDomain, peerMx, type Service, type World, type Zone } from '../service.ts'
@@ -17,8 +17,14 @@ export const bind: Service = {
     ...Object.fromEntries(zonesOf(world).map((zone) => [fileOf(zone), zoneText(zone)])),
   }),
 
-  // Dynamic zones are written by named itself.
-  prepare: () => sh`chown -R bind:bind /var/lib/bind`,
+  // Every zone is signed, and its key stands in the root, whose own key a resolver may trust. Dynamic zones are written by named itself.
+  prepare: (world) => sh`
+cd /var/lib/bind
+for zone in ${zonesOf(world).map(({ name }) => name)}; do
+  dnssec-keygen -q -k default "$zone"
+  [ "$zone" = . ] || dnssec-dsfromkey -2 "K$zone".+*.key >> ${fileOf({ name: '.' })}
+done
+chown -R bind:bind /var/lib/bind`,
 
   ready: ({ addresses, zones }) => sh`
 for zone in ${[internetDomain, ...zones.map(({ name }) => name)]}; do
@@ -39,6 +45,8 @@ options {
 	allow-query { any; };
 	allow-recursion { any; };
 	dnssec-validation no;
+	dnssec-policy default;
+	key-directory "/var/lib/bind";
 	empty-zones-enable no;
 	notify no;
 };
