@@ -1,5 +1,6 @@
 import type { Server } from '../src/inventory.ts'
 import type { ArtifactOrigin } from '../src/kinds/artifact.ts'
+import { runningUnits } from '../src/kinds/service.ts'
 import type { Playbook } from '../src/step.ts'
 import { access } from './access.ts'
 import { base } from './base.ts'
@@ -13,6 +14,7 @@ import { msmtp } from './msmtp.ts'
 import { nebula } from './nebula.ts'
 import { nfs } from './nfs.ts'
 import { ntfy } from './ntfy.ts'
+import { watch } from './watch.ts'
 
 /** What playbooks need besides the inventory. */
 export interface Context {
@@ -23,17 +25,20 @@ export interface Context {
 }
 
 /** The order of an install: the table of contents of a server. */
-export const server = (s: Server, { prune, origins }: Context): readonly Playbook[] => [
-  base(s),
-  access({ ...s, stampKey: s.stamp_key, prune }),
-  firewall(s),
-  fail2ban(s),
-  certificates({ ...s, origin: origins['acme.sh'] }),
-  maddy({ ...s, origin: origins.maddy, stampKey: s.stamp_key, prune }),
-  caddy({ ...s, origin: origins.caddy, stampKey: s.stamp_key }),
-  msmtp({ ...s, stampKey: s.stamp_key }),
-  nebula({ ...s, origin: origins.nebula }),
-  nfs(s),
-  borg({ ...s, stampKey: s.stamp_key }),
-  ntfy(s),
-]
+export const server = (s: Server, { prune, origins }: Context): readonly Playbook[] => {
+  const all = [
+    base(s),
+    access({ ...s, stampKey: s.stamp_key, prune }),
+    firewall(s),
+    fail2ban(s),
+    certificates({ ...s, origin: origins['acme.sh'] }),
+    maddy({ ...s, origin: origins.maddy, stampKey: s.stamp_key, prune }),
+    caddy({ ...s, origin: origins.caddy, stampKey: s.stamp_key }),
+    msmtp({ ...s, stampKey: s.stamp_key }),
+    nebula({ ...s, origin: origins.nebula }),
+    nfs(s),
+    borg({ ...s, stampKey: s.stamp_key }),
+    ntfy(s),
+  ]
+  return [...all, watch({ ...s, units: runningUnits(all.flatMap(({ steps }) => steps.flatMap(({ resources }) => resources))) })]
+}

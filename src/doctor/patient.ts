@@ -1,4 +1,6 @@
 import type { Server } from '../inventory.ts'
+import type { Resource } from '../kind.ts'
+import { runningUnits } from '../kinds/service.ts'
 import type { Sh } from '../sh.ts'
 import type { Playbook } from '../step.ts'
 import { CouldNotLook } from './check.ts'
@@ -33,20 +35,16 @@ export const places = ({ address, address6 }: Server): readonly Place[] => [
 ]
 
 /** What the playbooks declare of one kind. */
-export const declared = <Desired>({ playbooks }: Pick<Patient, 'playbooks'>, kind: string): readonly Desired[] =>
-  playbooks
-    .flatMap(({ steps }) => steps.flatMap(({ resources }) => resources))
+export const declared = <Desired>(patient: Pick<Patient, 'playbooks'>, kind: string): readonly Desired[] =>
+  resources(patient)
     .filter((resource) => resource.kind.name === kind)
     .map(({ desired }) => desired as Desired)
 
 /** The units that shall run. */
-export const declaredUnits = (patient: Pick<Patient, 'playbooks'>): readonly string[] => [
-  ...new Set(
-    declared<{ readonly unit: string; readonly state?: string }>(patient, 'service')
-      .filter(({ state = 'on' }) => state === 'on')
-      .map(({ unit }) => unit),
-  ),
-]
+export const declaredUnits = (patient: Pick<Patient, 'playbooks'>): readonly string[] => runningUnits(resources(patient))
+
+const resources = ({ playbooks }: Pick<Patient, 'playbooks'>): readonly Resource[] =>
+  playbooks.flatMap(({ steps }) => steps.flatMap((step) => step.resources))
 
 /** Values by name, of a script that prints `name value` lines. Throws CouldNotLook for a name that was not printed. */
 export function facts(output: string): (name: string) => string {

@@ -12,6 +12,7 @@ import { Ntfy } from './notify.ts'
 import { Nebula, Nfs } from './overlay.ts'
 import { defaultPort } from './reach.ts'
 import { secretField, unbound } from './secret-field.ts'
+import { Watch } from './watch.ts'
 import { Acme, Dns, Site as SiteField } from './web.ts'
 
 /** Everything that one inventory file may say, as it is written. */
@@ -114,6 +115,7 @@ export const ServerShape = z.strictObject({
     description: 'where the host says what an operator should hear; by mail to postmaster when left out',
   }),
   doctor: Doctor,
+  watch: Watch,
   artifacts: Artifacts.prefault({}).meta({ description: 'programs that Debian does not package, pinned' }),
   stamp_key: secretField('key')
     .default(() => unbound('provision/stamp-key', 'key'))

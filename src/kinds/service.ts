@@ -1,4 +1,4 @@
-import { type Change, defineKind, differences } from '../kind.ts'
+import { type Change, defineKind, differences, type Resource } from '../kind.ts'
 import { type Sh, sh } from '../sh.ts'
 import { digest, keepNote, look, note } from './reads.ts'
 
@@ -73,6 +73,17 @@ ${all.flatMap(reading).map(({ name, paths }) => look(name, paths))}`,
 systemctl daemon-reload
 ${wanted.state === 'masked' ? sh`systemctl mask --now -- ${wanted.unit}` : wanted.state === 'off' ? sh`systemctl disable --now -- ${wanted.unit}` : turnOn(wanted, have, changes)}`,
 })
+
+/** The units that shall run, of what playbooks declare. */
+export const runningUnits = (resources: readonly Resource[]): readonly string[] => [
+  ...new Set(
+    resources
+      .filter(({ kind }) => kind.name === 'service')
+      .map(({ desired }) => desired as Service)
+      .filter(({ state = 'on' }) => state === 'on')
+      .map(({ unit }) => unit),
+  ),
+]
 
 /** What is digested for a unit, under the names of its stamps. */
 const reading = ({ unit, reads, rereads }: Service) => [

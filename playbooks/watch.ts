@@ -1,0 +1,47 @@
+import { heartbeatCurl, watch as script, watchPlaces } from '../files/usr/local/sbin/provision-watch.ts'
+import { reverseName, type Server } from '../src/inventory.ts'
+import { directory } from '../src/kinds/directory.ts'
+import { file } from '../src/kinds/file.ts'
+import { packages } from '../src/kinds/packages.ts'
+import { service } from '../src/kinds/service.ts'
+import { sh } from '../src/sh.ts'
+import { type Playbook, playbook, step } from '../src/step.ts'
+import { text } from '../src/text.ts'
+
+type Watch = Pick<Server, 'address' | 'address6' | 'doctor' | 'watch'> & {
+  /** What the playbooks before this one have running. */
+  readonly units: readonly string[]
+}
+
+/** Once an hour the host looks at itself: silent while all is well, told once per change. */
+export const watch = ({ address, address6, doctor, watch: { heartbeat, messages, recipients }, units }: Watch): Playbook =>
+  playbook('watch', [
+    step('Install what the watch looks with', [
+      packages({ name: 'watch', installed: ['bind9-dnsutils', 'openssl', ...(heartbeat === undefined ? [] : ['curl'])] }),
+    ]),
+
+    step('Configure the watch', [
+      ...(heartbeat === undefined ? [] : [file({ path: config, mode: '0600', content: heartbeatCurl(heartbeat) })]),
+      file({
+        path: '/usr/local/sbin/provision-watch',
+        mode: '0755',
+        content: script({
+          ...{ units, messages, recipients },
+          blocklists: doctor.blocklists.flatMap((list) => [
+            { list, own: reverseName(address, ''), test: reverseName('127.0.0.2', '') },
+            ...(address6 === undefined ? [] : [{ list, own: reverseName(address6, ''), test: reverseName('::ffff:7f00:2', '') }]),
+          ]),
+          heartbeat: heartbeat === undefined ? undefined : config,
+        }),
+        check: sh`sh -n "$tmp"`,
+      }),
+      directory({ path: watchPlaces.told, mode: '0700' }),
+      file({ path: `/etc/systemd/system/${unit}.service`, content: text(`etc/systemd/system/${unit}.service`) }),
+      file({ path: `/etc/systemd/system/${unit}.timer`, content: text(`etc/systemd/system/${unit}.timer`) }),
+    ]),
+
+    step('Watch every hour', [service({ unit: `${unit}.timer`, reads: [`/etc/systemd/system/${unit}.timer`] })]),
+  ])
+
+const unit = 'provision-watch'
+const config = '/etc/provision/heartbeat.curl'

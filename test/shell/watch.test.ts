@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { watch } from '../../files/usr/local/sbin/provision-watch.ts'
+
+let dir: string
+let script: string
+let root: string
+/** What the programs of a host answer, by their name; each is a script of its own in front of the PATH. */
+const well: Readonly<Record<string, string>> = {
+  systemctl: 'case $1 in show) echo active ;; esac',
+  df: 'echo head',
+  journalctl: ':',
+  'systemd-detect-virt': 'exit 1',
+  timedatectl: 'echo yes',
+  'fail2ban-client': "printf '`- Jail list:\\tsshd, maddy-auth\\n'",
+  dig: ':',
+  curl: ':',
+}
+
+before(() => {
+  dir = mkdtempSync(join(tmpdir(), 'watch-test-'))
+  script = join(dir, 'provision-watch')
+  root = join(dir, 'root')
+  const blocklists = [{ list: 'list.example', own: '10.2.0.192', test: '2.0.0.127' }]
+  const text = watch({ units: ['a.service'], blocklists, messages: 3, recipients: 5, heartbeat: '/nowhere' })
+  // The host's own programs would come first.
+  writeFileSync(script, text.replace(/ PATH=\S+/, ''))
+})
+after(() => rmSync(dir, { recursive: true, force: true }))
+
+const put = (path: string, text: string) => {
+  mkdirSync(dirname(join(root, path)), { recursive: true })
+  writeFileSync(join(root, path), text)
+}
+
+/** One look of the watch at such a host: what it told, title first, and how it ended. */
+function look({
+  programs = {},
+  args = [],
+  fresh = false,
+}: {
+  programs?: Record<string, string>
+  args?: readonly string[]
+  fresh?: boolean
+} = {}) {
+  if (fresh) for (const path of ['told', 'root']) rmSync(join(dir, path), { recursive: true, force: true })
+  put('/proc/meminfo', 'MemTotal: 1000 kB\nMemAvailable: 500 kB\n')
+  const bin = join(dir, 'bin')
+  rmSync(bin, { recursive: true, force: true })
+  mkdirSync(bin)
+  const notify = `printf '%s|' "$@" >> ${join(dir, 'said')}`
+  for (const [name, text] of Object.entries({ ...well, 'provision-notify': notify, ...programs })) {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`)
+    chmodSync(join(bin, name), 0o755)
+  }
+  rmSync(join(dir, 'said'), { force: true })
+  const env = { PATH: `${bin}:${process.env.PATH}`, PROVISION_WATCH: join(dir, 'told'), PROVISION_ROOT: root }
+  const { status, stdout, stderr } = spawnSync('dash', [script, ...args], { env, encoding: 'utf8' })
+  assert.equal(stderr, '')
+  return { code: status, stdout, said: existsSync(join(dir, 'said')) ? readFileSync(join(dir, 'said'), 'utf8') : '' }
+}
+
+test('watch: silent while all is well', () => {
+  assert.deepEqual(look({ fresh: true }), { code: 0, stdout: '', said: '' })
+})
+
+test('watch: what has come is told once, what has gone is told once', () => {
+  look({ fresh: true })
+  const failed = { systemctl: "case $1 in show) echo active ;; list-units) echo 'borg.service loaded failed failed x' ;; esac" }
+  assert.equal(
+    look({ programs: failed }).said,
+    '-p|high|borg.service has failed (journalctl -u borg.service)|borg.service has failed (journalctl -u borg.service)|',
+  )
+  assert.equal(look({ programs: failed }).said, '')
+  assert.equal(look().said, '-p|default|all that was told is over|over: borg.service has failed (journalctl -u borg.service)|')
+  assert.equal(look().said, '')
+})
+
+test('watch: what nobody could be told is told the next time', () => {
+  look({ fresh: true })
+  const down = { systemctl: 'case $1 in show) echo inactive ;; esac' }
+  assert.equal(look({ programs: { ...down, 'provision-notify': 'exit 1' } }).code, 1)
+  assert.match(look({ programs: down }).said, /a\.service does not run: it is inactive/)
+})
+
+test('watch: a disk is told of at 80 and at 90 %, and not at each figure between', () => {
+  look({ fresh: true })
+  const at = (used: number) =>
+    look({ programs: { df: `echo head\ncase $1 in -PT) echo '/dev/a ext4 100 ${used} 1 ${used}% /var' ;; esac` } }).said
+  assert.match(at(79), /^$/)
+  assert.match(at(81), /\/var is over 80 % full/)
+  assert.equal(at(85), '')
+  assert.match(at(93), /^-p\|high\|\/var is over 90 % full\|.*\nover: \/var is over 80 % full/)
+})
+
+test('watch: mail that waits, a reboot, memory, a jail that is off, an unsynchronised clock: each in a line, with a title that counts', () => {
+  look({ fresh: true })
+  put('/var/lib/maddy/remote_queue/a.meta', '')
+  const old = Date.now() / 1000 - 5 * 3600
+  utimesSync(join(root, '/var/lib/maddy/remote_queue/a.meta'), old, old)
+  put('/run/reboot-required', '')
+  put('/etc/fail2ban/jail.d/provision.local', '[DEFAULT]\nx = 1\n[sshd]\nenabled = true\n[recidive]\nenabled = true\n')
+  const { said } = look({ programs: { timedatectl: 'echo no' } })
+  assert.match(said, /^-p\|high\|4 things are not well\|/)
+  for (const words of [
+    'waited to leave for over 4 hours',
+    'a reboot is needed, since 20',
+    'the jail recidive does not run',
+    'the clock is not synchronised',
+  ])
+    assert.match(said, new RegExp(words))
+  put('/proc/meminfo', '')
+  assert.equal(
+    look({ args: ['--now'], programs: { timedatectl: 'echo no' } })
+      .stdout.trim()
+      .split('\n').length,
+    4,
+  )
+})
+
+test('watch: a certificate at a fifth of its life, and one that cannot be read', () => {
+  look({ fresh: true })
+  const live = '/var/lib/certificates/mx.example/live'
+  const key = join(dir, 'key')
+  mkdirSync(join(root, live), { recursive: true })
+  const make = (days: string) =>
+    spawnSync('openssl', [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-keyout',
+      key,
+      '-subj',
+      '/CN=mx',
+      '-days',
+      days,
+      '-out',
+      join(root, live, 'fullchain.pem'),
+    ])
+  make('90')
+  assert.equal(look().said, '')
+  // The clock of the host is told to be later instead.
+  const later = (days: number) => ({ date: `[ "$*" != +%s ] || set -- -d '${days} days' +%s\nexec /bin/date "$@"` })
+  assert.equal(look({ programs: later(71) }).said, '')
+  assert.match(look({ programs: later(73) }).said, /the certificate of mx\.example ends on 20\d\d-\d\d-\d\d, and was not renewed/)
+  assert.match(look({ programs: later(91) }).said, /the certificate of mx\.example has ended/)
+  writeFileSync(join(root, live, 'fullchain.pem'), 'oops')
+  assert.match(look().said, /the certificate of mx\.example cannot be read/)
+})
+
+test('watch: a backup of two days ago is late, the first one is waited for', () => {
+  look({ fresh: true })
+  put('/etc/systemd/system/provision-backup.timer', '')
+  assert.equal(look().said, '')
+  put('/var/lib/provision/backup/last', `${Math.floor(Date.now() / 1000) - 51 * 3600}\nmore\n`)
+  assert.match(look().said, /the last backup is over 50 hours old/)
+})
+
+test('watch: a list that lists us is told of; one that is silent, and one that refuses, are not', () => {
+  look({ fresh: true })
+  const answers = (own: string, test = '127.0.0.2') => ({
+    dig: `case $4 in 2.0.0.127.*) echo ${test} ;; 10.2.0.192.list.example) echo ${own} ;; esac`,
+  })
+  assert.equal(look({ programs: answers('') }).said, '')
+  assert.equal(look({ programs: answers('127.255.255.254', '127.255.255.254') }).said, '')
+  assert.equal(look({ programs: answers('127.0.0.4', '') }).said, '', 'who lists everybody, and not the test entry, is no list')
+  const { said } = look({ programs: answers('127.0.0.4') })
+  assert.match(said, /an address of this host is on the blocklist list\.example/)
+  assert.doesNotMatch(said, /192/)
+})
+
+test('watch: a login that sends too much is told of without its name', () => {
+  look({ fresh: true })
+  const mail = (id: number, recipients: number) =>
+    [
+      `submission: incoming message\\t{"msg_id":"${id}","sender":"a@b.example","src_ip":"192.0.2.1:1","username":"alice@b.example"}`,
+      ...Array.from({ length: recipients }, () => `submission: RCPT ok\\t{"msg_id":"${id}","rcpt":"x@y.example"}`),
+    ].join('\\n')
+  const sent = (...mails: readonly string[]) => ({
+    journalctl: `case $* in *submission*) printf '${mails.join('\\n')}\\n' ;; esac`,
+  })
+  assert.equal(look({ programs: sent(mail(1, 2), mail(2, 3)) }).said, '')
+  const { said } = look({ programs: sent(mail(1, 3), mail(2, 3)) })
+  assert.match(said, /one login has sent 2 mails to 6 recipients within an hour/)
+  assert.doesNotMatch(said, /alice|example|192/)
+})
+
+test('watch: the heartbeat is heard after a look, and not when it failed', () => {
+  const beat = { curl: `echo beat >> ${join(dir, 'said')}` }
+  assert.equal(look({ fresh: true, programs: beat }).said, 'beat\n')
+  assert.equal(
+    look({
+      programs: {
+        ...beat,
+        systemctl: 'case $1 in show) echo failed ;; list-units) echo a.service ;; esac',
+        'provision-notify': 'exit 1',
+      },
+    }).said,
+    '',
+  )
+})
