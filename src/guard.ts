@@ -25,7 +25,7 @@ export async function guarded(
 ): Promise<{ readonly shell: Shell; readonly changed: readonly Drift[] }> {
   const ours = drift.filter((one) => !leave(one))
   if (ours.length === 0) return { shell, changed: [] }
-  await must(shell, step.title, 'arming the undo', arm(guard))
+  await must(shell, step.title, 'arming the undo', arm(guard, step.id))
   try {
     await act(shell, step, ours, listener)
     // A third of the time is kept for what comes after the login, so the host never undoes what we are confirming.
@@ -46,7 +46,7 @@ export async function finishUndo(shell: Shell): Promise<void> {
 }
 
 /** Saves, writes the undo, and starts its clock: 90 seconds from now, or the next boot. */
-export function arm({ save, undo }: Guard): Sh {
+export function arm({ save, undo }: Guard, step: string): Sh {
   return sh`${places}
 umask 077
 undo=$provision/undo
@@ -75,6 +75,7 @@ if [ "$(readlink "$undo/claim")" = undo ]; then
     if [ -e "$undo/tree$path" ] || [ -L "$undo/tree$path" ]; then cp -a -- "$undo/tree$path" "$path"; fi
   done
   ${undo}
+  ${toldUndone(step)}
 fi
 ${cleanUp}
 provision-undo
@@ -93,6 +94,12 @@ systemctl daemon-reload || exit 1
 systemctl -q enable provision-undo.service || exit 1
 systemctl start provision-undo.timer || exit 1
 systemctl -q is-active provision-undo.timer`
+}
+
+/** In the log as in what a run says: it was corrected, and then it was not. */
+const toldUndone = (step: string): Sh => {
+  const changes = [{ field: 'step', from: 'corrected', to: 'undone: no new login confirmed it' }]
+  return sh`printf '%s\t\t%s\n' "$(date -u +%FT%TZ)" ${JSON.stringify({ step, id: 'undo', changes })} >> "$(dirname -- "$undo")/log" || :`
 }
 
 /** Units and saved copies go, in the order in which a death in between does no harm. */

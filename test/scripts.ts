@@ -22,7 +22,7 @@ export function scriptsOf(step: Step): readonly Sh[] {
   return [
     compile([hostProbe, ...fragments], 'nonce'),
     corrections('step', drift, 'nonce'),
-    ...(step.guard === undefined ? [] : [arm(step.guard)]),
+    ...(step.guard === undefined ? [] : [arm(step.guard, step.id)]),
   ]
 }
 

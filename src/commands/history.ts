@@ -36,7 +36,7 @@ export function historyLines(all: readonly Entry[]): readonly string[] {
     const [day, time] = [at.slice(0, 10), at.slice(11, 19)]
     const same = before !== undefined && before.who === who && before.at.slice(0, 10) === day
     return [
-      ...(same ? [] : [`${day} ${who === '' ? 'somebody' : who}`]),
+      ...(same ? [] : [`${day} ${who === '' ? 'the host itself' : who}`]),
       ...changes.map(({ field, from, to }) => `  ${time} ${step} ${id} ${field} ${from} → ${to}`),
     ]
   })

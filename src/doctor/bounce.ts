@@ -20,6 +20,8 @@ export interface Bounced {
 }
 
 const text = 'This mail of "provision doctor" goes nowhere, and is deleted when it comes back.\r\n'
+/** Nobody has this name: RFC 2606. */
+const nobody = 'nobody@doctor.invalid'
 const patience = 40_000
 
 /**
@@ -29,7 +31,15 @@ const patience = 40_000
 export async function bounced(sender: Sender): Promise<Bounced> {
   const { host, name, trusted, address, password } = sender
   const tls = { ca: [...trusted], servername: name }
-  const client = new ImapFlow({ host, port: 993, secure: true, logger: false, tls, auth: { user: address, pass: password } })
+  const client = new ImapFlow({
+    host,
+    port: 993,
+    secure: true,
+    logger: false,
+    tls,
+    connectionTimeout: 8000,
+    auth: { user: address, pass: password },
+  })
   // What is lost after the answer is nobody's business any more.
   client.on('error', () => {})
   try {
@@ -56,12 +66,18 @@ export async function bounced(sender: Sender): Promise<Bounced> {
 
 async function submit({ host, name, trusted, address, password }: Sender, messageId: string): Promise<void> {
   const tls = { ca: [...trusted], servername: name }
-  const transport = createTransport({ host, port: 465, secure: true, tls, auth: { user: address, pass: password } })
-  const to = 'nobody@doctor.invalid'
+  const transport = createTransport({
+    host,
+    port: 465,
+    secure: true,
+    connectionTimeout: 8000,
+    tls,
+    auth: { user: address, pass: password },
+  })
   const head = {
     ...{
       From: `<${address}>`,
-      To: `<${to}>`,
+      To: `<${nobody}>`,
       Subject: 'A look of the doctor',
       Date: new Date().toUTCString().replace('GMT', '+0000'),
     },
@@ -70,7 +86,7 @@ async function submit({ host, name, trusted, address, password }: Sender, messag
   const lines = Object.entries(head).map(([field, value]) => `${field}: ${value}\r\n`)
   try {
     // As it is: the signature is over these very bytes.
-    await transport.sendMail({ envelope: { from: address, to }, raw: `${lines.join('')}\r\n${text}` })
+    await transport.sendMail({ envelope: { from: address, to: nobody }, raw: `${lines.join('')}\r\n${text}` })
   } finally {
     transport.close()
   }
@@ -92,12 +108,23 @@ async function comesBack(client: ImapFlow, from: number, id: string): Promise<st
   throw new CouldNotLook(`the mail did not come back within ${patience / 1000} s`, 'on the host: journalctl -u maddy; see queue')
 }
 
-/** Without UIDPLUS, which maddy has not, an EXPUNGE takes along what others have marked: then ours stays marked with it. */
+/**
+ * Without UIDPLUS, which maddy has not, an EXPUNGE takes along what others have marked: where there is such, ours stays marked with it.
+ * While its database is busy maddy says no: then again.
+ */
 async function remove(client: ImapFlow, uid: number): Promise<void> {
-  const marked = await client.search({ deleted: true }, { uid: true })
-  const alone = Array.isArray(marked) && marked.length === 0
-  if (alone || client.capabilities.has('UIDPLUS')) await client.messageDelete(String(uid), { uid: true })
-  else await client.messageFlagsAdd(String(uid), ['\\Deleted', '\\Seen'], { uid: true })
+  await client.messageFlagsAdd(String(uid), ['\\Deleted', '\\Seen'], { uid: true })
+  for (let tries = 0; tries < 10; tries++) {
+    const marked = await client.search({ deleted: true }, { uid: true })
+    if (Array.isArray(marked)) {
+      if (marked.length === 0) return
+      const all = await client.fetchAll(marked, { uid: true, source: true }, { uid: true })
+      const ours = all.filter(({ source }) => source?.includes(nobody)).map((one) => one.uid)
+      if (ours.length < marked.length && !client.capabilities.has('UIDPLUS')) return
+      await client.messageDelete(ours, { uid: true })
+    }
+    await pause(200)
+  }
 }
 
 const reason = (cause: Error): string =>

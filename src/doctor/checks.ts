@@ -1,5 +1,6 @@
 import type { Check } from './check.ts'
 import { authBeforeTls } from './checks/auth-before-tls.ts'
+import { backup } from './checks/backup.ts'
 import { blocklists } from './checks/blocklists.ts'
 import { certificate, certificateKey, servedCertificate } from './checks/certificate.ts'
 import { clientSettings } from './checks/client-settings.ts'
@@ -45,6 +46,7 @@ export const checks: readonly Check[] = [
   clock,
   disk,
   queue,
+  backup,
   updates,
   reboot,
   release,

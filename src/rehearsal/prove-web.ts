@@ -3,9 +3,9 @@ import { type Domain, mtaStsPolicy, type Server } from '../inventory.ts'
 import { sh } from '../sh.ts'
 import type { Rehearsal } from './open.ts'
 import type { Proof } from './prove.ts'
-import { answered, type Question, quicVersions } from './web.ts'
+import { answered, quicVersions } from './web.ts'
 
-/** What a visitor, a mail client and another mail server find on 80 and 443. */
+/** What a visitor and another mail server find on 443. */
 export function webProofs(rehearsal: Rehearsal, server: Server, password: (name: string) => string): readonly Proof[] {
   const site = server.sites[0]
   return [
@@ -13,7 +13,6 @@ export function webProofs(rehearsal: Rehearsal, server: Server, password: (name:
       ? []
       : [
           { title: `https://${site.domain} answers`, try: () => fetchSite(rehearsal, site, password) },
-          { title: `http://${site.domain} leads there`, try: () => redirects(rehearsal, site.domain) },
           { title: 'HTTP/3 is spoken on 443/udp', try: () => speaksHttp3(rehearsal) },
         ]),
     ...server.domains
@@ -22,10 +21,6 @@ export function webProofs(rehearsal: Rehearsal, server: Server, password: (name:
         title: `the MTA-STS policy of ${one.name} is served, without a redirect`,
         try: () => policyServed(rehearsal, one, server.mail.hostname),
       })),
-    ...server.domains.map((one) => ({
-      title: `mail clients set themselves up for ${one.name}`,
-      try: () => clientsSetUp(rehearsal, one, server.mail.hostname),
-    })),
   ]
 }
 
@@ -44,12 +39,6 @@ async function fetchSite(
   return `200${auth === undefined ? '' : ', with its password'}`
 }
 
-async function redirects(rehearsal: Rehearsal, domain: string): Promise<string> {
-  const { headers } = await answered(rehearsal, { url: `${domain}/a?b`, scheme: 'http' }, 308)
-  if (headers.location !== `https://${domain}/a?b`) throw new ProvisionError(domain, `redirects to ${headers.location}`)
-  return `308 to ${headers.location}`
-}
-
 async function speaksHttp3(rehearsal: Rehearsal): Promise<string> {
   const versions = await quicVersions(rehearsal)
   if (!versions.includes(1)) throw new ProvisionError('443/udp', `speaks no QUIC 1, but ${versions.join(' ') || 'nothing'}`)
@@ -61,19 +50,4 @@ async function policyServed(rehearsal: Rehearsal, domain: Domain, mx: string): P
   if (body !== mtaStsPolicy(domain, mx) || !/^text\/plain/.test(String(headers['content-type'])))
     throw new ProvisionError(`mta-sts.${domain.name}`, `serves another policy (${headers['content-type']}): ${body}`)
   return domain.mta_sts.mode
-}
-
-/** As the clients ask: Thunderbird gets, Outlook posts, Apple’s browser gets a profile. Each is told our names and ports. */
-async function clientsSetUp(rehearsal: Rehearsal, { name }: Domain, mx: string): Promise<string> {
-  const questions: readonly Question[] = [
-    { url: `autoconfig.${name}/mail/config-v1.1.xml?emailaddress=somebody@${name}` },
-    { url: `autodiscover.${name}/Autodiscover/Autodiscover.xml`, method: 'POST', body: '<Autodiscover/>' },
-    { url: `autoconfig.${name}/apple.mobileconfig` },
-  ]
-  for (const question of questions) {
-    const { body } = await answered(rehearsal, question)
-    const lacking = [mx, '993', '465'].filter((word) => !body.includes(word))
-    if (lacking.length > 0) throw new ProvisionError(question.url, `does not tell ${lacking.join(' ')}: ${body}`)
-  }
-  return 'Thunderbird, Outlook, Apple'
 }

@@ -1,6 +1,7 @@
 import type { Server } from '../inventory.ts'
 import type { Rehearsal } from './open.ts'
 import { backupProofs } from './prove-backup.ts'
+import { doctorProofs } from './prove-doctor.ts'
 import { mailProofs } from './prove-mail.ts'
 import { ntfyProofs } from './prove-ntfy.ts'
 import { overlayProofs } from './prove-overlay.ts'
@@ -16,6 +17,7 @@ export interface Proof {
 export const proofs = (rehearsal: Rehearsal, server: Server, password: (name: string) => string): readonly Proof[] => [
   ...mailProofs(rehearsal, server, password),
   ...webProofs(rehearsal, server, password),
+  ...doctorProofs(rehearsal, server, password),
   ...overlayProofs(rehearsal, server),
   ...ntfyProofs(rehearsal, server),
   ...backupProofs(rehearsal, server),

@@ -1,49 +1,15 @@
 import { createSocket } from 'node:dgram'
-import { request as plain } from 'node:http'
-import { request } from 'node:https'
+import { readFileSync } from 'node:fs'
+import { type Answer, type Question as Asked, ask as askAt } from '../doctor/https.ts'
 import { until } from './local.ts'
-import { trusting } from './mail.ts'
 import type { Rehearsal } from './open.ts'
 
-/** What a client asks for: GET over https unless it says otherwise. */
-export interface Question {
-  /** The name, and the path after it: `xoyize.xyz/index.html`. */
-  readonly url: string
-  readonly scheme?: 'http' | 'https'
-  readonly method?: 'GET' | 'POST'
-  readonly body?: string
-  /** `user:password`. */
-  readonly auth?: string | undefined
-}
+/** What a client asks the host for. */
+export type Question = Omit<Asked, 'address' | 'trusted'>
 
-/** What came back. Status 0 is no answer, with the error as its body. */
-export interface Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly body: string
-}
-
-/** Asks the host, by its address and under a name, as a client on the internet does. Redirects are not followed. */
-export function ask(rehearsal: Rehearsal, { url, scheme = 'https', method = 'GET', body, auth }: Question): Promise<Answer> {
-  const slash = url.indexOf('/')
-  const [name, path] = [url.slice(0, slash), url.slice(slash)]
-  const options = { host: rehearsal.host.address, path, method, headers: { host: name }, timeout: 5000, ...(auth && { auth }) }
-  return new Promise((resolve) => {
-    const call = scheme === 'http' ? plain(options) : request({ ...options, ...trusting(rehearsal, name) })
-    call.on('response', (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (part: string) => {
-        text += part
-      })
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }))
-    })
-    call.on('timeout', () => call.destroy())
-    // Not yet: Caddy is still getting the certificate.
-    call.on('error', (error) => resolve({ status: 0, headers: {}, body: error.message }))
-    call.end(body)
-  })
-}
+/** Asks the host, by its address and under a name, as a client on the internet does. */
+export const ask = (rehearsal: Rehearsal, question: Question): Promise<Answer> =>
+  askAt({ ...question, address: rehearsal.host.address, trusted: [readFileSync(rehearsal.caBundle, 'utf8')] })
 
 /** Asks until an answer has this status: a new site gets its certificate first. */
 export async function answered(rehearsal: Rehearsal, question: Question, status = 200): Promise<Answer> {

@@ -88,6 +88,8 @@ describe('locked out', { concurrency: true }, () => {
     const run = await provision(operator, only)
     assert.equal(run.code, 1, told(run))
     assert.match(run.error, /^Harden sshd: no new login as xouser@\S+:55148 within 60 s: .*; the host has undone the step$/)
+    const history = (await operator.host.must(sh`cat /var/lib/provision/log`)).trim().split('\n')
+    assert.match(history.at(-1)!, /\t\t\{"step":"access\/harden-sshd","id":"undo",.*"to":"undone: no new login confirmed it"/)
     await asDelivered(operator)
     await endsWell(operator)
   })

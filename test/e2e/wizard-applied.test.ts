@@ -64,7 +64,6 @@ test('domain add: at a terminal, from nothing to a mail from elsewhere and a pag
   await store.open()
   const added = { ...server, domains: server.domains.toReversed(), sites: server.sites.toReversed() }
   for (const proof of proofs(rehearsal, added, (secret) => store.value(secret) ?? assert.fail(secret))) {
-    assert.match(proof.title, /shop\.example\.org|peer|strangers/)
     await proof.try()
   }
 })

@@ -12,10 +12,12 @@ export const outboundMail: Check = {
       ({ address }) => address,
       async ({ name, address }) => {
         const said = await patient.on(sh`
-for user in maddy root; do
+for user in maddy root nobody; do
   timeout 8 runuser -u "$user" -- bash -c 'exec 3<>"/dev/tcp/$1/25" && IFS= read -r line <&3; printf "%s %s\n" "$2" "$line"' bash ${address} "$user" 2>/dev/null || printf '%s\n' "$user"
 done`)
-        const [maddy, root] = ['maddy', 'root'].map((user) => new RegExp(`^${user} ?(.*)$`, 'm').exec(said)?.[1] ?? '')
+        const [maddy, ...others] = ['maddy', 'root', 'nobody'].map(
+          (user) => new RegExp(`^${user} ?(.*)$`, 'm').exec(said)?.[1] ?? '',
+        )
         const subject = `${name} at ${address}`
         if (!/^220/.test(maddy!))
           return [
@@ -25,7 +27,7 @@ done`)
               'on the host: ufw status, nft list table inet provision; then ask the provider to open port 25 outwards',
             ),
           ]
-        return /^220/.test(root!)
+        return others.some((answer) => /^220/.test(answer))
           ? [
               error(
                 subject,
@@ -33,7 +35,7 @@ done`)
                 'provision --host X --only maddy',
               ),
             ]
-          : [ok(subject, 'maddy reaches it, root does not')]
+          : [ok(subject, 'maddy reaches it, root and nobody do not')]
       },
     ),
 }

@@ -30,7 +30,7 @@ export const sites: Check = {
             ? [blind(subject, page.body, 'see ports and units')]
             : [error(subject, `https fails: ${page.body}`, mend)]
         if (page.status === 401) return [error(subject, 'refuses the password that the secrets have for it', mend)]
-        if (page.status >= 500) return [error(subject, `answers ${page.status}`, mend)]
+        if (page.status === 403 || page.status >= 500) return [error(subject, `answers ${page.status}`, mend)]
         if (auth !== undefined && bare.status !== 401)
           return [error(subject, `shows itself without a password (${bare.status})`, mend)]
         if (plain.status !== 308 || plain.headers.location !== `https://${name}/`)
