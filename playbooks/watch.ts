@@ -1,5 +1,5 @@
 import { heartbeatCurl, watch as script, watchPlaces } from '../files/usr/local/sbin/provision-watch.ts'
-import { reverseName, type Server } from '../src/inventory.ts'
+import { nebulaEnds, reverseName, type Server } from '../src/inventory.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
 import { packages } from '../src/kinds/packages.ts'
@@ -8,13 +8,20 @@ import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Watch = Pick<Server, 'address' | 'address6' | 'doctor' | 'watch'> & {
+type Watch = Pick<Server, 'address' | 'address6' | 'doctor' | 'nebula' | 'watch'> & {
   /** What the playbooks before this one have running. */
   readonly units: readonly string[]
 }
 
 /** Once an hour the host looks at itself: silent while all is well, told once per change. */
-export const watch = ({ address, address6, doctor, watch: { heartbeat, messages, recipients }, units }: Watch): Playbook =>
+export const watch = ({
+  address,
+  address6,
+  doctor,
+  nebula,
+  watch: { heartbeat, messages, recipients },
+  units,
+}: Watch): Playbook =>
   playbook('watch', [
     step('Install what the watch looks with', [
       packages({ name: 'watch', installed: ['bind9-dnsutils', 'openssl', ...(heartbeat === undefined ? [] : ['curl'])] }),
@@ -36,6 +43,8 @@ export const watch = ({ address, address6, doctor, watch: { heartbeat, messages,
         check: sh`sh -n "$tmp"`,
       }),
       directory({ path: watchPlaces.told, mode: '0700' }),
+      // The host has no program that reads a certificate of nebula.
+      ...(nebula === undefined ? [] : [file({ path: watchPlaces.overlay, mode: '0600', content: nebulaEnds(nebula) })]),
       file({ path: `/etc/systemd/system/${unit}.service`, content: text(`etc/systemd/system/${unit}.service`) }),
       file({ path: `/etc/systemd/system/${unit}.timer`, content: text(`etc/systemd/system/${unit}.timer`) }),
     ]),

@@ -11,7 +11,7 @@ export {
   systemLogin,
 } from './inventory/derived.ts'
 export { bind, type Inventory, inventoryFolder, listInventories, loadInventory } from './inventory/load.ts'
-export { type NebulaNode, nebulaNode } from './inventory/nebula-node.ts'
+export { type NebulaNode, nebulaEnds, nebulaNode } from './inventory/nebula-node.ts'
 export { type Opening, openings } from './inventory/openings.ts'
 export { networkOf } from './inventory/overlay.ts'
 export { type Domain, Server, type Site } from './inventory/server.ts'

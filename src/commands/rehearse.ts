@@ -113,6 +113,7 @@ async function prove(rehearsal: Rehearsal, { server, store }: Inventory, say: (l
 
 const next = ({ name, dir, server: { admin, ssh, address } }: Inventory, { directory }: Rehearsal): string => `Go on with:
   provision --host ${name} --inventory ${dir} --check
+  provision dns publish --host ${name} --inventory ${dir}; provision doctor --host ${name} --inventory ${dir}
   ssh -p ${ssh.port} -o UserKnownHostsFile=${join(directory, 'inventory', 'known_hosts')} ${admin.user}@${address}
   provision secrets list --host ${name} --inventory ${dir}
   provision rehearse --host ${name} --stop`

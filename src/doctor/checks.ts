@@ -12,6 +12,7 @@ import { jails } from './checks/jails.ts'
 import { mtaSts } from './checks/mta-sts.ts'
 import { openRelay } from './checks/open-relay.ts'
 import { outboundMail } from './checks/outbound-mail.ts'
+import { overlay } from './checks/overlay.ts'
 import { ports } from './checks/ports.ts'
 import { queue } from './checks/queue.ts'
 import { reboot } from './checks/reboot.ts'
@@ -47,6 +48,7 @@ export const checks: readonly Check[] = [
   disk,
   queue,
   backup,
+  overlay,
   updates,
   reboot,
   release,

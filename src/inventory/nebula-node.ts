@@ -108,4 +108,12 @@ function endings({ ca, certificate }: Declared): readonly string[] {
   )
 }
 
+/** When the first certificate of a node ends, in seconds since 1970: what the host is told to watch. */
+export const nebulaEnds = ({ ca, certificate }: Pick<Declared, 'ca' | 'certificate'>): Secret => {
+  const first = (pem: string) => Math.min(...certificatesIn(pem).map(({ to }) => to.getTime() / 1000))
+  return certificate.map(
+    (pem) => `${Math.floor(Math.min(first(pem), ca.known ? first(ca.reveal()) : Number.POSITIVE_INFINITY))}\n`,
+  )
+}
+
 const day = (date: Date): string => date.toISOString().slice(0, 10)

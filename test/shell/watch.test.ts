@@ -164,6 +164,18 @@ test('watch: a backup of two days ago is late, the first one is waited for', () 
   assert.match(look().said, /the last backup is over 50 hours old/)
 })
 
+test('watch: the certificate of the overlay network, a month before its end', () => {
+  look({ fresh: true })
+  const ends = (days: number) => {
+    mkdirSync(join(dir, 'told'), { recursive: true })
+    writeFileSync(join(dir, 'told', 'overlay-ends'), `${Math.floor(Date.now() / 1000) + days * 86_400}\n`)
+    return look().said
+  }
+  assert.equal(ends(31), '')
+  assert.match(ends(29), /the certificate of nebula ends on 20/)
+  assert.match(ends(-1), /the certificate of nebula has ended\nover: the certificate of nebula ends on/)
+})
+
 test('watch: a list that lists us is told of; one that is silent, and one that refuses, are not', () => {
   look({ fresh: true })
   const answers = (own: string, test = '127.0.0.2') => ({

@@ -14,7 +14,7 @@ export interface Watch {
 }
 
 /** Where the watch keeps what it has told. */
-export const watchPlaces = { told: '/var/lib/provision/watch' } as const
+export const watchPlaces = { told: '/var/lib/provision/watch', overlay: '/var/lib/provision/watch/overlay-ends' } as const
 
 /**
  * `provision-watch [--now]`: what the hourly timer starts. It looks, and tells by provision-notify what has come and what has gone
@@ -93,11 +93,10 @@ queue() {
 
 # At a fifth of their life, and when it is over. What renews them does so at a third.
 certificates() {
-  for pem in "$root"/var/lib/certificates/*/live/fullchain.pem "$root"/var/lib/caddy/caddy/certificates/*/*/*.crt "$root"/etc/nebula/host.crt; do
+  for pem in "$root"/var/lib/certificates/*/live/fullchain.pem "$root"/var/lib/caddy/caddy/certificates/*/*/*.crt; do
     [ -r "$pem" ] || continue
     case $pem in
       */fullchain.pem) name=\${pem%/live/*} name=\${name##*/} ;;
-      */nebula/*) continue ;;
       *) name=\${pem##*/} name=\${name%.crt} ;;
     esac
     dates=$(openssl x509 -in "$pem" -noout -startdate -enddate 2>/dev/null) || { say "unreadable:$name" "the certificate of $name cannot be read"; continue; }
@@ -106,6 +105,14 @@ certificates() {
     if [ "$to" -le "$now" ]; then say "expired:$name" "the certificate of $name has ended"
     elif [ $(( (to - now) * 5 )) -lt $((to - from)) ]; then say "ends:$name" "the certificate of $name ends on $(date -d "@$to" +%F), and was not renewed"; fi
   done
+}
+
+# The node of the overlay network is signed by hand, so a month before.
+overlay() {
+  [ -r "$told/overlay-ends" ] || return 0
+  to=$(cat "$told/overlay-ends")
+  if [ "$to" -le "$now" ]; then say overlay:ended 'the certificate of nebula has ended'
+  elif [ $((to - now)) -lt 2592000 ]; then say overlay:ends "the certificate of nebula ends on $(date -d "@$to" +%F)"; fi
 }
 
 # One that is missed at the change to summer time is no alarm.
@@ -158,6 +165,7 @@ all() {
   clock
   queue
   certificates
+  overlay
   backups
   jails
   reboot_needed
