@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { arrived, reading } from '../../src/rehearsal/mail.ts'
+import { messages } from '../../src/rehearsal/prove-ntfy.ts'
 import { sh } from '../../src/sh.ts'
 import { planted } from './doctor/faults.ts'
 import { elsewhere, faults, look, publish } from './doctor/stage.ts'
@@ -86,29 +86,24 @@ test('doctor: green again once all of it is mended; --since says what has change
   assert.doesNotMatch(html, /<script|src=|https?:\/\//)
 })
 
-test('watch: silent while all is well, told once by mail when something comes, and once when it is gone', async () => {
-  const { server } = it.inventory
-  const { address, password } = server.domains[0]!.accounts[0]!
-  const mailbox = { address, password: it.secret(password.name) }
-  const unseen = async (subject: string) =>
-    reading(it.rehearsal, server, mailbox, async (client) => {
-      await client.mailboxOpen('INBOX')
-      const found = await client.search({ subject }, { uid: true })
-      return Array.isArray(found) ? found.length : 0
-    })
-  const watched = sh`systemctl start provision-watch.service`
-  await it.host.must(watched)
-  const before = await unseen(`${server.hostname}:`)
-  await it.host.must(watched)
+test('watch: silent while all is well, told once when something comes, and once when it is gone', async () => {
+  const topic = it.inventory.server.ntfy!.topic
+  const watched = () => it.host.must(sh`systemctl start provision-watch.service`)
+  const said = async () => (await messages(it.rehearsal, topic)).map(({ title, priority = 3 }) => [title, priority] as const)
+  await watched()
+  const before = (await said()).length
+  await watched()
   await it.host.must(sh`touch /run/reboot-required`)
-  await it.host.must(watched)
-  await arrived(it.rehearsal, server, mailbox, `${server.hostname}: a reboot is needed, since`)
-  await it.host.must(watched)
+  await watched()
+  await watched()
   await it.host.must(sh`rm /run/reboot-required`)
-  await it.host.must(watched)
-  await arrived(it.rehearsal, server, mailbox, `${server.hostname}: all that was told is over`)
-  await it.host.must(watched)
-  assert.equal(await unseen(`${server.hostname}:`), before + 2)
+  await watched()
+  await watched()
+  const today = (await it.host.must(sh`date +%F`)).trim()
+  assert.deepEqual((await said()).slice(before), [
+    [`xoyize.xyz: a reboot is needed, since ${today}`, 4],
+    ['xoyize.xyz: all that was told is over', 3],
+  ])
   assert.match(await it.host.must(sh`systemctl list-timers --no-legend provision-watch.timer`), /provision-watch\.timer/)
 })
 

@@ -99,9 +99,9 @@ test('watch: a disk is told of at 80 and at 90 %, and not at each figure between
 
 test('watch: mail that waits, a reboot, memory, a jail that is off, an unsynchronised clock: each in a line, with a title that counts', () => {
   look({ fresh: true })
-  put('/var/lib/maddy/remote_queue/a.meta', '')
+  put('/var/lib/maddy/remote_queue/a.header', '')
   const old = Date.now() / 1000 - 5 * 3600
-  utimesSync(join(root, '/var/lib/maddy/remote_queue/a.meta'), old, old)
+  utimesSync(join(root, '/var/lib/maddy/remote_queue/a.header'), old, old)
   put('/run/reboot-required', '')
   put('/etc/fail2ban/jail.d/provision.local', '[DEFAULT]\nx = 1\n[sshd]\nenabled = true\n[recidive]\nenabled = true\n')
   const { said } = look({ programs: { timedatectl: 'echo no' } })

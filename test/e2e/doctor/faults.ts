@@ -271,7 +271,7 @@ until ss -Hltn sport = :3306 | grep -q .; do sleep 0.1; done`),
     plant: async (it) => {
       await it.rehearsal.internet.must(sh`postconf -e smtpd_relay_restrictions=defer; postfix reload 2>/dev/null`)
       await it.host.must(sh`printf 'Subject: slow\n\nhello\n' | sendmail ${`friend@${peerDomain}`}`)
-      const age = sh`find /var/lib/maddy/remote_queue -name '*.meta' -exec touch -d '25 hours ago' {} + -print | grep -q .`
+      const age = sh`find /var/lib/maddy/remote_queue -name '*.header' -exec touch -d '25 hours ago' {} + -print | grep -q .`
       const evidence = async () => (await it.host.run(sh`journalctl -u maddy -n 10 -o cat`)).stdout
       await until({ where: 'host', what: 'its queue', limit: 15_000, evidence }, async () =>
         (await it.host.run(age)).code === 0 ? true : undefined,

@@ -77,9 +77,10 @@ clock() {
   [ "$(timedatectl show -P NTPSynchronized)" = yes ] || say clock 'the clock is not synchronised'
 }
 
+# A header is written once, the metadata at each try.
 queue() {
   [ -d "$root/var/lib/maddy/remote_queue" ] || return 0
-  find "$root/var/lib/maddy/remote_queue" -name '*.meta' -printf '%T@\n' | sort -n | awk -v now="$now" '
+  find "$root/var/lib/maddy/remote_queue" -name '*.header' -printf '%T@\n' | sort -n | awk -v now="$now" '
     NR == 1 { oldest = int((now - $1) / 3600) }
     END { if (NR > 100) print "many"; if (oldest >= 24) print "day"; else if (oldest >= 4) print "hours" }' |
   while read -r what; do
