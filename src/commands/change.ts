@@ -17,6 +17,17 @@ export interface ChangeOptions extends OpenOptions {
   readonly apply: boolean
 }
 
+/** What a change means beyond the inventory. */
+export interface Concern {
+  /** The playbooks that correct the host. */
+  readonly concerns: readonly string[]
+  readonly notes?: readonly string[]
+  /** Its records are written by us: they are shown before the question. */
+  readonly publishes?: boolean
+  /** Corrects the host instead of those playbooks. */
+  readonly then?: ((inventory: Inventory) => Promise<number>) | undefined
+}
+
 /** An inventory that may be written to, and its text. */
 export interface Writable {
   readonly inventory: Inventory
@@ -40,7 +51,7 @@ export async function writable({ inventory: given, host, yes }: ChangeOptions, i
 export async function change(
   { inventory, text }: Writable,
   edit: Edit,
-  { concerns, notes = [] }: { readonly concerns: readonly string[]; readonly notes?: readonly string[] },
+  { concerns, notes = [], publishes = false, then }: Concern,
   options: ChangeOptions,
   io: Io,
 ): Promise<number> {
@@ -49,7 +60,12 @@ export async function change(
   const only = options.apply ? await known(concerns, options, io) : []
   const shown = near(file)
   io.report.diff(unified(shown, text, edited.text))
-  const question = options.apply ? `Write this, and correct ${name} (${only.join(', ')})?` : 'Write this?'
+  const publish = publishes ? ', and publish its records' : ''
+  const question = options.apply
+    ? `Write this, ${publishes ? '' : 'and '}correct ${name} (${only.join(', ')})${publish}?`
+    : 'Write this?'
+  const records = recordLines(before, edited.server, publishes)
+  if (publishes) io.report.diff(records)
   if (!options.yes && !(await io.ask!.confirm(question))) {
     io.report.say('nothing was written')
     return 1
@@ -57,7 +73,8 @@ export async function change(
   await write(file, text, edited)
   io.report.say(`wrote ${shown}`)
   for (const note of notes) io.report.say(note)
-  io.report.diff(recordLines(before, edited.server))
+  if (!publishes) io.report.diff(records)
+  if (then !== undefined) return then(await loadInventory(options.inventory, options.host))
   if (options.apply) return correct(only, options, io, shown)
   io.report.say(`provision --host ${name} makes it so there`)
   return 0

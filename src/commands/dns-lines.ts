@@ -6,7 +6,7 @@ import type { Io } from './io.ts'
 import { type OpenOptions, open } from './open.ts'
 
 /** What a change of the inventory means for the zones: the records to publish and to take back, and who does that. */
-export function recordLines(before: Server, after: Server): readonly string[] {
+export function recordLines(before: Server, after: Server, publishes = false): readonly string[] {
   const [old, wanted] = [all(before), all(after)]
   const add = [...wanted].filter(([text]) => !old.has(text)).map(([text]) => text)
   const gone = [...old].filter(([text]) => !wanted.has(text)).map(([text]) => text)
@@ -14,7 +14,7 @@ export function recordLines(before: Server, after: Server): readonly string[] {
   return [
     ...(add.length === 0 ? [] : ['', `; ${count(add.length)} to publish`, ...add]),
     ...(gone.length === 0 ? [] : ['', `; ${count(gone.length)} to take back`, ...gone]),
-    ...(add.length + gone.length === 0 ? [] : ['', ...publisher(after).map((line) => `; ${line}`)]),
+    ...(add.length + gone.length === 0 ? [] : ['', ...(publishes ? [] : publisher(after)).map((line) => `; ${line}`)]),
     ...fresh.map(
       ({ name }) =>
         `; DKIM is not among them: its key is made on the host, in ${dkimFile(name)}, to publish as ${dkimName(name)}`,
@@ -45,6 +45,6 @@ const count = (n: number): string => (n === 1 ? '1 record' : `${n} records`)
 /** Who writes records into the zones. */
 function publisher({ dns }: Pick<Server, 'dns'>): readonly string[] {
   if (dns.provider === 'manual') return ['you publish them (dns.provider: manual): paste them where the zone is kept']
-  const where = dns.provider === 'ovh' ? 'into the zone at OVH' : `into the zone on ${dns.server}`
-  return [`provision does not publish records yet, only the challenges of certificates: paste these ${where} yourself`]
+  const where = dns.provider === 'ovh' ? 'at OVH' : `on ${dns.server}`
+  return [`“provision dns publish” writes them into the zone ${where}`]
 }

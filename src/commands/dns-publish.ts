@@ -3,12 +3,11 @@ import { changeOf, isEmpty, leftAlone } from '../dns/changes.ts'
 import { checkZones, type ZoneCheck } from '../dns/check.ts'
 import { differences, wantedOf } from '../dns/compare.ts'
 import type { Said } from '../dns/meaning.ts'
-import { providerOf } from '../dns/providers.ts'
+import { providerOf, publishingKeys } from '../dns/providers.ts'
 import { resolvers } from '../dns/servers.ts'
 import type { ZoneChange } from '../dns/update.ts'
 import { dataText, recordText } from '../dns/zone.ts'
 import { ProvisionError } from '../errors.ts'
-import { secretsIn } from '../secret.ts'
 import { checkLines, exitCode } from './dns.ts'
 import { type DnsOptions, type WantedZones, wantedZones } from './dns-wanted.ts'
 import type { Io } from './io.ts'
@@ -16,6 +15,8 @@ import type { Io } from './io.ts'
 /** What `dns publish` may be told. */
 export interface PublishOptions extends DnsOptions {
   readonly yes: boolean
+  /** What is only added was agreed to already; what is replaced is asked for all the same. */
+  readonly agreed?: boolean | undefined
   /** How many seconds the authoritative servers may take to show it. */
   readonly wait?: number | undefined
 }
@@ -35,7 +36,7 @@ export async function dnsPublish(options: PublishOptions, io: Io): Promise<numbe
 export async function publishZones({ server, store, zones }: WantedZones, options: PublishOptions, io: Io): Promise<number> {
   const began = performance.now()
   await store.open()
-  await store.ensure(keysOf(server))
+  await store.ensure(publishingKeys(server))
   const look = { resolvers: resolvers(server.dns.lookup) }
   const provider = providerOf(server, look.resolvers)
   const planned = await Promise.all(
@@ -59,21 +60,22 @@ export async function publishZones({ server, store, zones }: WantedZones, option
     })
     return code
   }
+  const sure = options.yes || (options.agreed === true && changes.every(({ remove }) => remove.length === 0))
   if (
     changes.length > 0 &&
-    !options.yes &&
+    !sure &&
     !(await io.ask!.confirm(`Publish ${count(number, 'change')} in ${count(changes.length, 'zone')} at ${provider.name}?`))
   )
     return 2
   for (const change of changes) {
-    await provider.publish(change)
+    await provider.publish(change, zones.get(change.zone) ?? [])
     io.report.say(`${change.zone}: published at ${provider.name}`)
   }
   const seen = () => checkZones(zones, look)
   let checks = await seen()
   // It was written and never given out: a run that died, an API that failed at the last step.
   const silent = checks.filter(({ zone, findings }) => findings.length > 0 && !changes.some((change) => change.zone === zone))
-  for (const { zone } of silent) await provider.publish({ zone, add: [], remove: [] })
+  for (const { zone } of silent) await provider.publish({ zone, add: [], remove: [] }, [])
   checks = await until(checks, seen, options.wait ?? 600, io)
   for (const check of checks) io.report.diff(checkLines(check))
   const code = exitCode(checks.map(withoutExtra(options.prune === true)))
@@ -109,10 +111,6 @@ const withoutExtra =
     trouble: [],
     findings: check.findings.filter(({ state }) => prune || state !== 'extra'),
   })
-
-/** What may be needed to write the zones. */
-const keysOf = ({ dns }: WantedZones['server']) =>
-  dns.provider === 'manual' ? [] : secretsIn(dns.provider === 'ovh' ? dns.publish : (dns.publish ?? dns.key))
 
 function changeLines({ zone, add, remove }: ZoneChange, stays: readonly Said[]): readonly string[] {
   if (add.length + remove.length + stays.length === 0) return []

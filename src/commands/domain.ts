@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { ProvisionError } from '../errors.ts'
 import { readAnswers } from '../inventory/answers.ts'
 import { addDomain, removeDomain } from '../inventory/edit.ts'
+import type { Inventory } from '../inventory/load.ts'
 import { DomainShape } from '../inventory/mail.ts'
 import { type Answers, converse, type Topic } from '../ui/converse.ts'
 import { question } from '../ui/fields.ts'
-import { type ChangeOptions, change, type Writable, writable } from './change.ts'
-import { dkimLines } from './dns-lines.ts'
+import { type ChangeOptions, change, near, type Writable, writable } from './change.ts'
 import { domainOf, domainTopics, type NewDomain } from './domain-questions.ts'
 import type { Io } from './io.ts'
 
@@ -27,11 +27,16 @@ const concerns = ['maddy', 'caddy']
 /** One more domain, by questions, flags or a file of answers. Returns the exit code. */
 export async function domainAdd(options: DomainOptions, io: Io, name?: string): Promise<number> {
   const found = await writable(options, io)
+  if (name !== undefined && options.apply && found.inventory.server.domains.some((domain) => domain.name === name)) {
+    io.report.say(`${name} is in ${near(found.inventory.file)} already: going on with it`)
+    return (await import('./domain-goes-on.ts')).goOn(name, options, io, found.inventory)
+  }
   const { domain, site } =
     options.answers === undefined ? await asked(found, options, io, name) : await fromFile(options.answers, name)
-  const code = await change(found, addDomain(domain, { site }), { concerns }, options, io)
-  if (code === 0 && options.apply) io.report.diff(await dkimLines(domain.name, found.inventory.server.dns.ttl, options, io))
-  return code
+  const { canPublish, goOn } = await import('./domain-goes-on.ts')
+  const publishes = options.apply && (await canPublish(found.inventory))
+  const then = options.apply ? (inventory: Inventory) => goOn(domain.name, options, io, inventory) : undefined
+  return change(found, addDomain(domain, { site }), { concerns, publishes, then }, options, io)
 }
 
 /** A domain goes from the inventory, with the site of its name. Returns the exit code. */

@@ -52,11 +52,11 @@ test('domain add: at a terminal, from nothing to a mail from elsewhere and a pag
       await terminal.shows(asked)
       terminal.press('Enter')
     }
-    await terminal.shows(/^\? Write this, and correct my \(maddy, caddy\)\?/m)
+    await terminal.shows(/^\? Write this, correct my \(maddy, caddy\), and publish its records\?/m)
     terminal.press('y', 'Enter')
-    assert.equal(await terminal.ended(120_000), 0, await terminal.shows(/./))
-    const screen = await terminal.shows(/^done: \d+ corrected/m)
-    assert.match(screen, /^default\._domainkey\.shop\.example\.org\. 3600 IN TXT "v=DKIM1; k=rsa; p=/m)
+    assert.equal(await terminal.ended(240_000), 0, await terminal.shows(/./))
+    const screen = await terminal.shows(/^shop\.example\.org is well: a mail of it was sent/m)
+    assert.match(screen, /^ {2}\+ default\._domainkey\.shop\.example\.org\. 3600 IN TXT "v=DKIM1; k=rsa; p=/m)
   } finally {
     terminal.close()
   }
@@ -66,6 +66,18 @@ test('domain add: at a terminal, from nothing to a mail from elsewhere and a pag
   for (const proof of proofs(rehearsal, added, (secret) => store.value(secret) ?? assert.fail(secret))) {
     await proof.try()
   }
+})
+
+test('domain add: the same command goes on where it was stopped, and finds all of it done', async () => {
+  const again = await $({
+    quiet: true,
+    nothrow: true,
+    timeout: '240s',
+  })`${process.execPath} ${bin} domain add shop.example.org --host my --inventory ${made.dir} --yes`
+  assert.equal(again.exitCode, 0, again.stdout + again.stderr)
+  assert.match(again.stderr, /shop\.example\.org is in .*my\.yml already: going on with it/)
+  assert.equal(again.stdout.match(/^nothing to do/gm)?.length, 4)
+  assert.match(again.stdout, /^shop\.example\.org is well/m)
 })
 
 test('account, alias and domain: each is corrected at once, and the last removal leaves nothing to do', async () => {

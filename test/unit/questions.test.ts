@@ -142,7 +142,7 @@ test('records: only what a change adds or takes away, and who publishes it', () 
   assert.match(recordLines(server, before).join('\n'), /^; 1\d records to take back$/m)
   assert.deepEqual(recordLines(before, addAlias('info@example.org', ['alice'])('x.yml', text).server), [])
   const ovh = { ...server, dns: { ...validate('x.yml', readYaml('x.yml', text.replace('manual', 'ovh'))).dns } }
-  assert.match(recordLines(before, ovh).join('\n'), /provision does not publish records yet.*into the zone at OVH yourself/)
+  assert.match(recordLines(before, ovh).join('\n'), /“provision dns publish” writes them into the zone at OVH/)
 })
 
 test('records: a DKIM key of the host, and what is none', () => {

@@ -35,12 +35,14 @@ export function nsupdate(dns: Nsupdate, resolvers: readonly NameServer[]): Provi
         const at = await server
         return inParallel(16, wanted, (one) => seenAt(at, one))
       }),
-    publish: async (change) => {
+    publish: async (change, records) => {
       if (isEmpty(change)) return
       await failing(`the update of ${change.zone}`, async () => {
         // A domain may be a part of a zone.
         const { zone } = await authorities(change.zone, resolvers)
-        await update(await server, { ...change, zone }, key())
+        // A wildcard may have answered for an address, and it stops where something new stands. Adding what is there changes nothing.
+        const addresses = records.filter(({ type }) => type === 'A' || type === 'AAAA')
+        await update(await server, { ...change, zone, add: [...change.add, ...addresses] }, key())
       })
     },
   }

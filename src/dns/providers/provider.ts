@@ -1,5 +1,6 @@
 import type { Wanted } from '../compare.ts'
 import type { Said } from '../meaning.ts'
+import type { DnsRecord } from '../records.ts'
 import type { ZoneChange } from '../update.ts'
 
 /** Where zones are kept, and how they are written. */
@@ -8,6 +9,6 @@ export interface Provider {
   readonly name: string
   /** What it has itself of each of these, in their order: not what a name server says that may lag behind. */
   look(zone: string, wanted: readonly Wanted[]): Promise<readonly (readonly Said[])[]>
-  /** Does it. May be done twice. */
-  publish(change: ZoneChange): Promise<void>
+  /** Does it, for a zone that should have these records. May be done twice. */
+  publish(change: ZoneChange, records: readonly DnsRecord[]): Promise<void>
 }

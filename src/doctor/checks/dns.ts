@@ -16,12 +16,15 @@ export const dns: Check = {
     const facts = await readFacts({ run: async (script) => ({ code: 0, stdout: await on(script), stderr: '' }) }, server)
     const zones = desiredRecords(server, facts)
     const checked = await checkZones(zones, { resolvers: resolvers(resolver) })
-    return checked.flatMap(({ zone, findings, unknown, servers }) => {
+    return checked.flatMap(({ zone, findings, unknown, trouble, servers }) => {
       const own = findings.filter((one) => !elsewhere(one))
       return [
+        ...trouble.map((one) => error(zone, one, 'provision dns check --host X')),
         ...own.map(told),
         ...unknown.map(({ where, why }) => blind(where, why, 'provision dns check --host X')),
-        ...(own.length + unknown.length === 0 ? [ok(zone, `as it should be, at ${servers.length} addresses`)] : []),
+        ...(own.length + unknown.length + trouble.length === 0
+          ? [ok(zone, `as it should be, at ${servers.length} addresses`)]
+          : []),
       ]
     })
   },
