@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { act, needsHost, print } from './action.ts'
 import { naming, reaching } from './options.ts'
 
@@ -26,10 +26,15 @@ export function zones(program: Command): void {
     .option('--offline', 'without the host, and so without its keys: no DKIM, no TLSA')
     .option('--yes', 'no question')
     .option('--prune', 'what is too much goes: a second MX, another CA')
-    .option('--wait <seconds>', 'how long the name servers may take to show it (default: 600)', Number)
+    .option('--wait <seconds>', 'how long the name servers may take to show it (default: 600)', seconds)
     .action(
       act(async (flags, io) =>
         (await import('../commands/dns-publish.ts')).dnsPublish({ ...needsHost(flags), yes: flags.yes === true }, io),
       ),
     )
+}
+
+function seconds(value: string): number {
+  if (!/^\d{1,5}$/.test(value)) throw new InvalidArgumentError('it is a number of seconds.')
+  return Number(value)
 }

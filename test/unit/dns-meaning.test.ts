@@ -4,10 +4,12 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { type Answer, decode, encode, TRUNCATED_RESPONSE } from 'dns-packet'
+import { changeOf } from '../../src/dns/changes.ts'
 import { ask, NoAnswer } from '../../src/dns/client.ts'
 import { differences, wantedOf } from '../../src/dns/compare.ts'
 import { dataOf } from '../../src/dns/data.ts'
 import { type Said, sameMeaning } from '../../src/dns/meaning.ts'
+import { ovhSignature } from '../../src/dns/providers/ovh-client.ts'
 import type { DnsRecord } from '../../src/dns/records.ts'
 import { resolvers } from '../../src/dns/servers.ts'
 
@@ -82,6 +84,42 @@ test('differences: another CA beside ours is too much, and does not stand in for
     'missing CAA',
     'extra CAA 0 issue "b.example"',
   ])
+})
+
+test('changes: what is in the way goes, what is too much stays, but for what makes ours count for nothing', () => {
+  const mx: DnsRecord = { name: 'example.org', type: 'MX', ttl: 60, data: '10 mx1.example.org.' }
+  const change = (records: readonly DnsRecord[], there: readonly Said[], prune = false) => {
+    const { add, remove } = changeOf(
+      'example.org',
+      wantedOf(records).flatMap((one) =>
+        differences(
+          one,
+          there.filter(({ type }) => type === one.type || type === 'CNAME'),
+        ),
+      ),
+      { prune },
+    )
+    return [...remove.map(({ type, data }) => `- ${type} ${data}`), ...add.map(({ type, data }) => `+ ${type} ${data}`)]
+  }
+  const [old, backup]: Said[] = [
+    { ...mx, data: '10 old.example.org.' },
+    { ...mx, data: '20 backup.example.net.' },
+  ]
+  assert.deepEqual(change([mx], [old!]), ['- MX 10 old.example.org.', '+ MX 10 mx1.example.org.'])
+  assert.deepEqual(change([mx], [mx, backup!]), [])
+  assert.deepEqual(change([mx], [mx, backup!], true), ['- MX 20 backup.example.net.'])
+  const spf = txt('v=spf1 mx -all')
+  assert.deepEqual(change([spf], [spf, txt('v=spf1 a -all'), txt('site=1')]), ['- TXT v=spf1 a -all'])
+  assert.deepEqual(change([spf], [txt('site=1')], true), ['+ TXT v=spf1 mx -all'])
+  const a: DnsRecord = { name: 'www.example.org', type: 'A', ttl: 60, data: '192.0.2.1' }
+  const alias: Said = { name: a.name, type: 'CNAME', data: 'other.example.net.' }
+  assert.deepEqual(change([a], [alias]), ['- CNAME other.example.net.', '+ A 192.0.2.1'])
+})
+
+test('OVH: a request is signed as its API documents it', () => {
+  const keys = { applicationSecret: 'EXEgWIz07P0HYwtQDs7cNIqCiQaWSuHF', consumerKey: 'MtSwSrPpNjqfVSmJhLbPyr2i45lSwPU1' }
+  const asked = { method: 'GET', url: 'https://eu.api.ovh.com/1.0/domains/', body: '', time: 1366560945 }
+  assert.equal(ovhSignature(keys, asked), '$1$d3705e8afb27a0d2970a322b96550abfc67bb798')
 })
 
 const answer: Answer = { type: 'TXT', name: 'example.org', ttl: 1, data: 'x'.repeat(200) }
