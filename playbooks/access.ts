@@ -6,19 +6,24 @@ import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
 import { packages } from '../src/kinds/packages.ts'
 import { password } from '../src/kinds/password.ts'
+import { reboot as rebootHost } from '../src/kinds/reboot.ts'
 import { service } from '../src/kinds/service.ts'
 import { sshdSettings } from '../src/kinds/sshd-settings.ts'
 import { ufwRules } from '../src/kinds/ufw-rules.ts'
 import { user } from '../src/kinds/user.ts'
 import type { Secret } from '../src/secret.ts'
 import { sh } from '../src/sh.ts'
-import { guardedStep, type Playbook, playbook, step } from '../src/step.ts'
+import { guardedStep, type Playbook, playbook, rebootStep, step } from '../src/step.ts'
 
 /** What `access` needs: the server, and whether keys that nobody declared go. */
-type Access = Pick<Server, 'admin' | 'ssh' | 'root'> & { readonly stampKey: Secret; readonly prune: boolean }
+type Access = Pick<Server, 'admin' | 'ssh' | 'root'> & {
+  readonly stampKey: Secret
+  readonly prune: boolean
+  readonly reboot: boolean
+}
 
 /** Who may log in, and how. Each step leaves a way in that was proved before the next one closes another. */
-export const access = ({ admin, ssh, root, stampKey, prune }: Access): Playbook =>
+export const access = ({ admin, ssh, root, stampKey, prune, reboot }: Access): Playbook =>
   playbook('access', [
     step('Install sudo', [packages({ name: 'access', installed: ['sudo', 'openssh-server'] })]),
 
@@ -68,4 +73,7 @@ fi`,
 
     // The password that came by mail is known to whoever read it. This one is in the secrets, and good for the console only.
     step('Replace the root password', [password({ user: 'root', password: root.password, stampKey })]),
+
+    // Here, where the admin can log in again and no undo is armed; not before, for a first install begins as root on port 22.
+    rebootStep('Reboot when an upgrade needs it', rebootHost({ allowed: reboot })),
   ])

@@ -14,23 +14,28 @@ import { msmtp } from './msmtp.ts'
 import { nebula } from './nebula.ts'
 import { nfs } from './nfs.ts'
 import { ntfy } from './ntfy.ts'
+import { unbound } from './unbound.ts'
 import { watch } from './watch.ts'
 
 /** What playbooks need besides the inventory. */
 export interface Context {
   /** Whether what is on the host and not declared goes. */
   readonly prune: boolean
+  /** Whether this run may reboot the host, once and when that is needed. */
+  readonly reboot?: boolean
   /** What identifies the pinned programs. */
   readonly origins: Readonly<Record<keyof Server['artifacts'], ArtifactOrigin>>
 }
 
 /** The order of an install: the table of contents of a server. */
-export const server = (s: Server, { prune, origins }: Context): readonly Playbook[] => {
+export const server = (s: Server, { prune, reboot = false, origins }: Context): readonly Playbook[] => {
   const all = [
     base(s),
-    access({ ...s, stampKey: s.stamp_key, prune }),
+    access({ ...s, stampKey: s.stamp_key, prune, reboot }),
     firewall(s),
     fail2ban(s),
+    // Before maddy, which asks it whether other servers' keys are vouched for.
+    unbound(s),
     certificates({ ...s, origin: origins['acme.sh'] }),
     maddy({ ...s, origin: origins.maddy, stampKey: s.stamp_key, prune }),
     caddy({ ...s, origin: origins.caddy, stampKey: s.stamp_key }),

@@ -17,7 +17,7 @@ import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Maddy = Pick<Server, 'mail' | 'domains'> & {
+type Maddy = Pick<Server, 'mail' | 'domains' | 'dns'> & {
   readonly origin: ArtifactOrigin
   readonly stampKey: Secret
   readonly prune: boolean
@@ -26,7 +26,7 @@ type Maddy = Pick<Server, 'mail' | 'domains'> & {
 const guard = 'provision-outgoing.service'
 
 /** The mail server: all domains, their accounts and aliases. */
-export const maddy = ({ mail, domains, origin, stampKey, prune }: Maddy): Playbook => {
+export const maddy = ({ mail, domains, dns, origin, stampKey, prune }: Maddy): Playbook => {
   const accounts = logins(mail.mode, domains)
   const outgoing = text('etc/nftables.d/provision.nft')
   const certificate = `${acmePlaces.live}/${mail.hostname}/live` as const
@@ -89,6 +89,8 @@ ${verifyMaddy('/usr/local/bin/maddy', sh`"$tmp"`)}`,
           '/usr/local/bin/maddy',
           '/etc/systemd/system/maddy.service',
           '/etc/systemd/system/maddy.service.d',
+          // It believes a resolver on loopback alone, and asks which one it is when it starts.
+          ...(dns.resolver === undefined ? [] : (['/etc/resolv.conf'] as const)),
         ],
       }),
     ]),

@@ -1,8 +1,9 @@
-import { correct, type Drift, type Leave, type Listener, look } from './converge.ts'
+import { correct, type Drift, type Leave, type Listener, look, verify } from './converge.ts'
 import { Interrupted } from './errors.ts'
 import { finishUndo, guarded } from './guard.ts'
 import type { Artifact } from './kind.ts'
 import type { Plan } from './plan.ts'
+import { rebooted } from './reboot.ts'
 import type { Shell } from './shell.ts'
 import type { Step } from './step.ts'
 
@@ -79,6 +80,13 @@ async function runStep(
       const { path, sha256 } = await hooks.obtain(artifact)
       await shell.put(path, sha256)
     }
+  }
+  const [first] = seen.drift
+  if (step.reboots && first !== undefined) {
+    const { resource, current, changes } = first
+    const fresh = await rebooted(shell, step.title, resource.kind.apply(resource.desired, current, changes))
+    await verify(fresh, step, leave)
+    return { shell: fresh, changed: seen.drift }
   }
   const listener = hooks.listener(step)
   if (step.guard === undefined) return { shell, changed: await correct(shell, seen, listener, leave) }

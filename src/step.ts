@@ -9,6 +9,8 @@ export interface Step {
   readonly resources: readonly Resource[]
   /** Undo by itself unless a fresh SSH login confirms it: for what could lock us out. */
   readonly guard?: Guard
+  /** Its correction reboots the host; the run goes on over a new login. */
+  readonly reboots?: true
 }
 
 /** How the host undoes a guarded step by itself. */
@@ -31,6 +33,9 @@ export interface Playbook {
 export function step(title: string, resources: readonly Resource[]): Step {
   return { id: kebab(title), title, resources }
 }
+
+/** A step whose one resource is corrected by a reboot. It stands where the admin can log in with a key already. */
+export const rebootStep = (title: string, resource: Resource): Step => ({ ...step(title, [resource]), reboots: true })
 
 /** A step that the host undoes by itself, within 90 seconds or at its next boot, unless a new login confirms it. */
 export function guardedStep(title: string, resources: readonly Resource[], guard: Guard): Step {

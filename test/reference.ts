@@ -21,6 +21,7 @@ export function referenceServer(change: (raw: Record<string, unknown>) => void =
 export const referencePlaybooks = (server: Server): readonly Playbook[] =>
   playbooks(server, {
     prune: true,
+    reboot: true,
     origins: { maddy: origin('maddy'), caddy: origin('caddy'), nebula: origin('nebula'), 'acme.sh': origin('acme.sh') },
   })
 

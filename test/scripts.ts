@@ -67,6 +67,7 @@ const absent: Readonly<Record<string, (key: string) => string>> = {
   'nft-table': (table) => `absent ${table}\nstamp ${table} \n`,
   listening: () => 'tcp LISTEN 0 1 *:3306 *:* users:(("x",pid=1,fd=3))\nrange 32768 60999\n',
   'nfs-server': () => 'LoadState=not-found\nActiveState=inactive\nUnitFileState=\n',
+  reboot: () => 'required linux-image\nend\n',
   hostname: () => 'running a\nfile a\n',
   'time-zone': () => 'link a\nfile a\n',
   locales: () => 'default \n',

@@ -30,6 +30,7 @@ export interface Flags {
   readonly keep?: true
   readonly overwrite?: true
   readonly prune?: true
+  readonly reboot?: true
   readonly resolver?: string
   readonly html?: string
   readonly since?: true

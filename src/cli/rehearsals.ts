@@ -11,6 +11,7 @@ export function rehearsals(program: Command): void {
     .option('--fresh', 'begins anew with a new host')
     .option('--keep', 'leaves it running when something fails')
     .option('--stop', 'ends and removes it')
+    .option('--vm', 'in a virtual machine with a kernel of its own, which is rebooted too; slow where there is no KVM')
     .option('--json', 'events, one JSON object a line')
     .option('--verbose', 'the scripts that run')
     .option('--debug', 'stacks, and the SSH dialogue')

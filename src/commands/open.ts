@@ -26,6 +26,8 @@ export interface OpenOptions {
   readonly address?: string | undefined
   readonly hostKey?: string | undefined
   readonly prune?: boolean | undefined
+  /** This run may reboot the host when that is needed. */
+  readonly reboot?: boolean | undefined
   readonly only?: readonly string[] | undefined
   /** The scripts that run, secrets hidden. */
   readonly verbose?: boolean | undefined
@@ -113,7 +115,12 @@ async function withKeys({ server }: Inventory, { keys }: Arrival): Promise<Serve
 }
 
 /** What follows from an inventory on this machine: the programs that it pins, and its playbooks. */
-async function prepare(inventory: Inventory, declared: Server, { prune = false, pins = {} }: OpenOptions, io: Io) {
+async function prepare(
+  inventory: Inventory,
+  declared: Server,
+  { prune = false, reboot = false, pins = {} }: OpenOptions,
+  io: Io,
+) {
   const server = { ...declared, artifacts: pinned(declared.artifacts, pins) }
   const said: { now: (line: string) => void } = { now: (line) => io.report.say(line) }
   const log = (line: string) => said.now(line)
@@ -124,7 +131,7 @@ async function prepare(inventory: Inventory, declared: Server, { prune = false, 
   await turn()
   const ours = await playbooksOf(inventory)
   await turn()
-  const playbooks = ours(server, { prune, origins: originsOf(server, artifacts) })
+  const playbooks = ours(server, { prune, reboot, origins: originsOf(server, artifacts) })
   return { artifacts, playbooks, said }
 }
 

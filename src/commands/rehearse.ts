@@ -23,12 +23,15 @@ export interface RehearseOptions {
   /** Leave everything as it is when something fails. */
   readonly keep?: boolean
   readonly stop?: boolean
+  /** In a virtual machine, with a kernel of its own. It is a rehearsal beside the other. */
+  readonly vm?: boolean
   readonly verbose?: boolean
   readonly debug?: boolean
 }
 
 /** A rehearsal's name is part of an interface's, which may have 15 letters. */
-function named({ name }: Inventory): string {
+function named(inventory: Inventory, { vm = false }: RehearseOptions): string {
+  const name = vm ? `vm-${inventory.name}` : inventory.name
   const slug = name
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
@@ -49,17 +52,18 @@ export async function rehearse(options: RehearseOptions, io: Io): Promise<number
   if (asRoot !== undefined) return asRoot
   const inventory = await chosen(options)
   if (options.stop) {
-    await stopRehearsal(named(inventory))
+    await stopRehearsal(named(inventory, options))
     say(`the rehearsal of ${inventory.name} is gone`)
     return 0
   }
-  if (options.fresh) await stopRehearsal(named(inventory))
+  if (options.fresh) await stopRehearsal(named(inventory, options))
   const began = performance.now()
-  const there = findRehearsal(named(inventory), say)
+  const there = findRehearsal(named(inventory, options), say)
   const rehearsal =
     there ??
     (await startRehearsal({
-      name: named(inventory),
+      name: named(inventory, options),
+      vm: options.vm === true,
       mxname: inventory.server.mail.hostname,
       zones: zonesOf(inventory.server),
       onProgress: say,
@@ -74,16 +78,24 @@ export async function rehearse(options: RehearseOptions, io: Io): Promise<number
     await prove(rehearsal, await loadInventory(made.dir, made.name), say)
     say('a second run:')
     const second = await provision(made, options, io)
-    say(`\nall of it took ${seconds(performance.now() - began)}. ${next(made, rehearsal)}`)
-    return second
+    const last = options.vm && second === 0 ? await afterReboot(rehearsal, made, options, io) : second
+    say(`\nall of it took ${seconds(performance.now() - began)}. ${next(made, rehearsal, options)}`)
+    return last
   } catch (error) {
-    if (!options.keep && there === undefined) await stopRehearsal(named(inventory))
+    if (!options.keep && there === undefined) await stopRehearsal(named(inventory, options))
     throw error
   }
 }
 
 const provision = ({ name, dir }: Inventory, { verbose, debug }: RehearseOptions, io: Io): Promise<number> =>
   apply({ host: name, inventory: dir, verbose, debug, check: false, diff: false, yes: true, only: undefined }, io)
+
+/** Once more, from a cold start: what was only started, and would not start by itself, is gone. */
+async function afterReboot({ host }: Rehearsal, made: Inventory, options: RehearseOptions, io: Io): Promise<number> {
+  io.report.say('a reboot, and a run after it:')
+  await host.reboot()
+  return provision(made, options, io)
+}
 
 /** A rehearsal is of the inventory that is named, else of the one that comes with us. */
 async function chosen({ host, inventory }: RehearseOptions): Promise<Inventory> {
@@ -111,9 +123,13 @@ async function prove(rehearsal: Rehearsal, { server, store }: Inventory, say: (l
   }
 }
 
-const next = ({ name, dir, server: { admin, ssh, address } }: Inventory, { directory }: Rehearsal): string => `Go on with:
+const next = (
+  { name, dir, server: { admin, ssh, address } }: Inventory,
+  { directory }: Rehearsal,
+  { vm }: RehearseOptions,
+): string => `Go on with:
   provision --host ${name} --inventory ${dir} --check
   provision dns publish --host ${name} --inventory ${dir}; provision doctor --host ${name} --inventory ${dir}
   ssh -p ${ssh.port} -o UserKnownHostsFile=${join(directory, 'inventory', 'known_hosts')} ${admin.user}@${address}
   provision secrets list --host ${name} --inventory ${dir}
-  provision rehearse --host ${name} --stop`
+  provision rehearse --host ${name} --stop${vm ? ' --vm' : ''}`

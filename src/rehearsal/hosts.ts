@@ -1,13 +1,15 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
+import { sh } from '../sh.ts'
 import { startAptCache } from './apt-daemon.ts'
 import type { Image, Workshop } from './image.ts'
 import { removeMachine } from './leftovers.ts'
 import type { Machine } from './machine.ts'
-import { makeMachine } from './make-machine.ts'
+import { type Plan as MachinePlan, makeMachine } from './make-machine.ts'
 import { readMirror } from './mirror.ts'
 import { checkMachineName, machineDirectory } from './paths.ts'
+import { rootHints, rootKeyFile } from './services/bind.ts'
 import { hostNumber, type State } from './state.ts'
 
 /** Makes a host in a rehearsal's network, as a provider would deliver it; not booted yet. A half made one is taken away. */
@@ -17,6 +19,7 @@ export async function makeHost(
   { network, world, rootPassword }: State,
   name: string,
   image: Image,
+  vm = false,
 ): Promise<Machine> {
   const directory = machineDirectory(rehearsal, name)
   const number = reserve(rehearsal, name)
@@ -24,15 +27,28 @@ export async function makeHost(
     return await makeMachine(directory, workshop, {
       name,
       image,
+      vm,
       network,
       numbers: [number],
       hostname: `vps-${number}.provider.example`,
       resolver: world.addresses.dns.v4,
       rootPassword,
+      ...(world.trusted ? trust(rehearsal, world) : {}),
     })
   } catch (error) {
     await removeMachine(network, directory, name)
     throw error
+  }
+}
+
+/** What a host has to know of this rehearsal's root, instead of the real one's. Debian's own package leaves it so. */
+function trust(rehearsal: string, world: State['world']): Pick<MachinePlan, 'files' | 'prepare'> {
+  const key = readFileSync(join(machineDirectory(rehearsal, 'internet'), 'upper', rootKeyFile), 'utf8')
+  const names = ['root.key', 'root.hints'].map((name) => `/usr/share/dns/${name}`)
+  return {
+    files: { [names[0]!]: key, [names[1]!]: rootHints(world) },
+    prepare: sh`
+for file in ${names}; do dpkg-divert --quiet --local --no-rename --divert "$file.debian" --add "$file"; done`,
   }
 }
 

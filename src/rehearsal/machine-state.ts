@@ -12,6 +12,8 @@ export interface MachineState {
   /** The layers below what it writes, the topmost first. */
   readonly layers: readonly string[]
   readonly snapshots: Readonly<Record<string, readonly string[]>>
+  /** Of a virtual machine: the namespace that its network link is in. */
+  readonly vm?: string
 }
 
 /** Writes machine.json, at once or not at all. */

@@ -6,6 +6,7 @@ import type { Output } from '../shell.ts'
 import { bootContainer, type Container, cutOff, initOf, isUp, shutDown, waitFor } from './container.ts'
 import { local, until } from './local.ts'
 import { readState, writeState } from './machine-state.ts'
+import { openVirtualMachine } from './vm-machine.ts'
 
 /** A booted Debian 12 of a rehearsal. Its disk outlives stop and kill, until the rehearsal is stopped. */
 export interface Machine {
@@ -41,6 +42,8 @@ export interface Machine {
 /** The machine that lives in a directory. */
 export function openMachine(directory: string): Machine {
   const state = readState(directory)
+  const { vm } = state
+  if (vm !== undefined) return openVirtualMachine(directory, { ...state, vm })
   const { name, address, rootPassword } = state
   const container: Container = { directory, name: state.container, binds: state.binds }
   const up = () => isUp(container)

@@ -6,8 +6,9 @@ import { type Image, imageLayers, type Workshop } from './image.ts'
 import { local, must } from './local.ts'
 import { type Machine, openMachine } from './machine.ts'
 import { writeState } from './machine-state.ts'
-import { address, gateway, type Network, namespaceOf, plugIn } from './network.ts'
+import { address, gateway, type Network, namespaceOf, plugIn, plugInVm, switchOf } from './network.ts'
 import { mountOverlay, unmountBelow } from './overlay.ts'
+import { keepHostKeys, kernel, makeDisk } from './vm-disk.ts'
 
 /** A machine to be made. */
 export interface Plan {
@@ -20,6 +21,8 @@ export interface Plan {
   readonly hostname: string
   readonly resolver: string
   readonly rootPassword: string
+  /** A virtual machine, with a kernel of its own, instead of a container. */
+  readonly vm?: boolean
   readonly binds?: readonly string[]
   /** Text that it has before its first boot, by path. */
   readonly files?: Readonly<Record<string, string>>
@@ -29,18 +32,24 @@ export interface Plan {
 
 /** Makes a machine below a directory: its own host keys, machine id, password and network. It is not booted yet. */
 export async function makeMachine(directory: string, workshop: Workshop, plan: Plan): Promise<Machine> {
-  const { name, network, numbers, rootPassword, binds = [], prepare = sh`` } = plan
-  const layers = await imageLayers(workshop, plan.image)
+  const { name, network, numbers, rootPassword, vm = false, binds = [], prepare = sh`` } = plan
+  const layers = await imageLayers(workshop, vm ? [...plan.image, kernel] : plan.image)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const container = namespaceOf(network, name)
-  writeState(directory, { name, container, address: address(network, numbers[0]!), rootPassword, binds, layers, snapshots: {} })
-  await plugIn(network, name)
+  const state = { name, container, address: address(network, numbers[0]!), rootPassword, binds, layers, snapshots: {} }
+  writeState(directory, vm ? { ...state, vm: switchOf(network) } : state)
+  await (vm ? plugInVm : plugIn)(network, name)
   const root = await mountOverlay(directory, layers)
   for (const [path, text] of Object.entries({ ...ownFiles(plan), ...plan.files })) {
     mkdirSync(dirname(join(root, path)), { recursive: true })
     writeFileSync(join(root, path), text)
   }
   await must(name, 'preparing its root', local({ input: preparation(rootPassword, prepare).text })`chroot ${root} /bin/sh -s`)
+  if (vm) {
+    workshop.onProgress(`making the disk of ${name}`)
+    await makeDisk(directory, name, root)
+    keepHostKeys(directory, root)
+  }
   await unmountBelow(directory)
   return openMachine(directory)
 }

@@ -42,7 +42,8 @@ export const reverseZones = ({ number }: Network): Address => ({
   v6: `${`200100020000${number.toString(16).padStart(4, '0')}`.split('').toReversed().join('.')}.ip6.arpa`,
 })
 
-const switchOf = ({ id }: Network): string => `provision-${id}`
+/** The namespace of a network's bridge. */
+export const switchOf = ({ id }: Network): string => `provision-${id}`
 const uplink = ({ id }: Network): string => `prov-${id}`
 
 /** The network namespace of a machine. */
@@ -112,8 +113,21 @@ ip -n ${inner} link set dev ${machine} master machines up`,
   )
 }
 
-/** Takes a machine's namespace away, if it is there. */
+/** The same for a virtual machine, whose eth0 is its own: the link of that network which QEMU takes. */
+export async function plugInVm(network: Network, machine: string): Promise<void> {
+  const inner = switchOf(network)
+  await must(
+    machine,
+    'its network link',
+    local`set -e
+ip -n ${inner} tuntap add dev ${machine} mode tap
+ip -n ${inner} link set dev ${machine} master machines up`,
+  )
+}
+
+/** Takes a machine's link and namespace away, if they are there. */
 export async function unplug(network: Network, machine: string): Promise<void> {
+  await local`ip -n ${switchOf(network)} link del ${machine}`
   const own = namespaceOf(network, machine)
   if ((await namespaces()).includes(own)) await must(machine, 'removing its network', local`ip netns del ${own}`)
 }

@@ -10,6 +10,7 @@ import { type Machine, openMachine } from './machine.ts'
 import { readMirror } from './mirror.ts'
 import { type OvhService, startOvh } from './ovh-daemon.ts'
 import { machineDirectory } from './paths.ts'
+import { prepareEmulator } from './platform.ts'
 import { internetDomain, type Tsig } from './service.ts'
 import { aptPort } from './services/apt-relay.ts'
 import { ntfyTokenFile, ntfyUrl } from './services/ntfy.ts'
@@ -42,7 +43,7 @@ export interface Rehearsal {
   /** OVH’s API for the zones of its BIND: started when it is first asked for. */
   ovh(): Promise<OvhService>
   /** Makes and boots one more host in the same network: for tests. */
-  addHost(name: string, image: Image): Promise<Machine>
+  addHost(name: string, image: Image, vm?: boolean): Promise<Machine>
   /** Ends and removes a host that was added. */
   removeHost(name: string): Promise<void>
   /** Boots what is down, waits until all of it answers, and renews the bundle. */
@@ -80,8 +81,9 @@ export function openRehearsal(name: string, directory: string, state: State, onP
       const own = names.find((zone) => world.mxname.endsWith(`.${zone}`)) ?? world.mxname
       return startOvh(directory, state, machine('internet'), names, own)
     },
-    addHost: async (one, image) => {
-      const made = await makeHost(directory, await openWorkshop(directory, onProgress), state, one, image)
+    addHost: async (one, image, vm = false) => {
+      if (vm) await prepareEmulator(onProgress)
+      const made = await makeHost(directory, await openWorkshop(directory, onProgress), state, one, image, vm)
       await made.start()
       return made
     },

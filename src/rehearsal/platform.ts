@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { ProvisionError } from '../errors.ts'
 import { environment, local, must } from './local.ts'
+import { emulator } from './vm.ts'
 
 /** The programs that a rehearsal runs on this machine, and the Debian package of each. */
 const programs: Readonly<Record<string, string>> = {
@@ -35,13 +36,23 @@ export async function preparePlatform(onProgress: (text: string) => void): Promi
   const absent = await local`for name in ${Object.keys(programs)}; do command -v "$name" >/dev/null || echo "$name"; done`
   const missing = [...new Set([...absent.stdout.matchAll(/\S+/g)].map(([name]) => programs[name]!))]
   if (!existsSync('/usr/share/keyrings/debian-archive-keyring.gpg')) missing.push('debian-archive-keyring')
+  await install(missing, onProgress)
+}
+
+/** The same for what runs virtual machines. */
+export async function prepareEmulator(onProgress: (text: string) => void): Promise<void> {
+  const { program, packages } = emulator()
+  if ((await local`command -v ${program}`).exitCode !== 0) await install(packages, onProgress)
+}
+
+async function install(missing: readonly string[], onProgress: (text: string) => void): Promise<void> {
   if (missing.length === 0) return
   onProgress(`installing ${missing.join(', ')} on this machine`)
   const quiet = local({ env: { ...environment, DEBIAN_FRONTEND: 'noninteractive' } })
-  const install = () => quiet`apt-get install -y --no-install-recommends ${missing} </dev/null`
-  if ((await install()).exitCode === 0) return
+  const attempt = () => quiet`apt-get install -y --no-install-recommends ${missing} </dev/null`
+  if ((await attempt()).exitCode === 0) return
   await must('rehearse', 'apt-get update', quiet`apt-get update`)
-  await must('rehearse', `installing ${missing.join(', ')}`, install())
+  await must('rehearse', `installing ${missing.join(', ')}`, attempt())
 }
 
 /** Sees to it that borg is on this machine. Throws ProvisionError where it cannot be installed. */

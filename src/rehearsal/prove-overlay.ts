@@ -35,19 +35,24 @@ export function overlayProofs(rehearsal: Rehearsal, server: Server): readonly Pr
 type Overlay = Pick<Rehearsal, 'directory' | 'host' | 'internet'>
 
 /** Makes the small internet a node: with the pinned program, and a certificate of the CA that is kept in the directory. */
-export async function joinOverlay({ directory, host, internet }: Overlay, { nebula, artifacts }: Server): Promise<void> {
-  if (nebula === undefined) throw new ProvisionError('nebula', 'is not declared')
-  const { ca, certificate, key } = peerNode(directory, nebula)
-  const [address = ''] = nebula.address.split('/')
-  const lighthouses = [{ address, at: [`${host.address}:${nebula.port}`] }]
-  const config = nebulaConfig({ ...nebula, lighthouse: false, lighthouses, inbound: [] })
-  const source = artifactSource(artifacts, { lock: await openLock(directory, { embedded: true }) })
+export async function joinOverlay({ directory, host, internet }: Overlay, server: Server): Promise<void> {
+  const source = artifactSource(server.artifacts, { lock: await openLock(directory, { embedded: true }) })
   const { path } = await source.obtain('nebula', arch() === 'arm64' ? 'arm64' : 'amd64')
   const program = join(internet.root, 'usr/local/bin/nebula')
   // One that runs cannot be written over.
   rmSync(program, { force: true })
   copyFileSync(path, program)
-  await internet.must(sh`set -e
+  await internet.must(startNode(directory, host, server))
+}
+
+/** Makes a machine that has the program a node: the peer of the host. Again, and it is another one. */
+export function startNode(directory: string, host: Pick<Machine, 'address'>, { nebula }: Server): Sh {
+  if (nebula === undefined) throw new ProvisionError('nebula', 'is not declared')
+  const { ca, certificate, key } = peerNode(directory, nebula)
+  const [address = ''] = nebula.address.split('/')
+  const lighthouses = [{ address, at: [`${host.address}:${nebula.port}`] }]
+  const config = nebulaConfig({ ...nebula, lighthouse: false, lighthouses, inbound: [] })
+  return sh`set -e
 chmod 755 /usr/local/bin/nebula
 systemctl stop nebula-peer.service 2>/dev/null || :
 mkdir -p /etc/nebula
@@ -56,7 +61,7 @@ printf %s ${ca} > /etc/nebula/ca.crt
 printf %s ${certificate} > /etc/nebula/host.crt
 printf %s ${key} > /etc/nebula/host.key
 printf %s ${config} > /etc/nebula/config.yml
-systemd-run -q --unit=nebula-peer.service -p Type=notify -p NotifyAccess=main /usr/local/bin/nebula -config /etc/nebula/config.yml`)
+systemd-run -q --unit=nebula-peer.service -p Type=notify -p NotifyAccess=main /usr/local/bin/nebula -config /etc/nebula/config.yml`
 }
 
 /** Waits for the tunnel: the first packets make it. */

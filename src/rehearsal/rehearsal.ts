@@ -11,7 +11,7 @@ import { locked } from './lock.ts'
 import { makeNetwork } from './network.ts'
 import { openRehearsal, type Rehearsal } from './open.ts'
 import { rehearsalDirectory, rehearsalsDirectory } from './paths.ts'
-import { preparePlatform } from './platform.ts'
+import { prepareEmulator, preparePlatform } from './platform.ts'
 import type { Zone } from './service.ts'
 import { type Addresses, loadState, newState, saveState } from './state.ts'
 
@@ -24,6 +24,10 @@ export interface RehearsalPlan {
   readonly zones: (addresses: Addresses) => readonly Zone[]
   /** What the host is made of: `provider` unless a test wants another; `null` for no host at all. */
   readonly image?: Image | null
+  /** The host is a virtual machine, with a kernel of its own. */
+  readonly vm?: boolean
+  /** Hosts trust the root of its DNS; for rehearsals that are begun without a host. */
+  readonly trusted?: boolean
   readonly onProgress?: (text: string) => void
 }
 
@@ -36,21 +40,24 @@ export async function startRehearsal({
   mxname,
   zones,
   image = provider,
+  vm = false,
+  trusted = false,
   onProgress = () => {},
 }: RehearsalPlan): Promise<Rehearsal> {
   const directory = rehearsalDirectory(name)
   await preparePlatform(onProgress)
+  if (vm) await prepareEmulator(onProgress)
   return locked(lockOf(name), async () => {
     if (loadState(directory) !== undefined)
       throw new ProvisionError(name, 'this rehearsal is there already', 'go on with it, or begin anew with --fresh')
     await clearAway(directory)
     mkdirSync(directory, { recursive: true, mode: 0o700 })
     try {
-      const state = newState(await makeNetwork(join(directory, 'network.json')), mxname, zones)
+      const state = newState(await makeNetwork(join(directory, 'network.json')), mxname, zones, trusted)
       const workshop = await openWorkshop(directory, onProgress)
       await all([
         makeInternet(workshop, directory, state),
-        ...(image === null ? [] : [makeHost(directory, workshop, state, 'host', image)]),
+        ...(image === null ? [] : [makeHost(directory, workshop, state, 'host', image, vm)]),
       ])
       onProgress('booting the host and the small internet around it')
       const rehearsal = openRehearsal(name, directory, state, onProgress)

@@ -11,6 +11,8 @@ export interface World {
   /** The zones that are served, beyond the rehearsal's own. */
   readonly zones: readonly Zone[]
   readonly tsig: Tsig
+  /** Hosts are made with the root’s key, which they trust instead of the real one’s. */
+  readonly trusted?: boolean
   /** The names below which the addresses stand in the DNS. */
   readonly reverse: Address
 }

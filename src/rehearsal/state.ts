@@ -24,7 +24,12 @@ export interface Addresses {
 export const hostNumber = 10
 
 /** A new rehearsal's names, addresses, keys and passwords. */
-export function newState(network: Network, mxname: string, zones: (addresses: Addresses) => readonly Zone[]): State {
+export function newState(
+  network: Network,
+  mxname: string,
+  zones: (addresses: Addresses) => readonly Zone[],
+  trusted = false,
+): State {
   const roles = Object.fromEntries(Object.entries(roleNumbers).map(([role, n]) => [role, address(network, n)])) as Record<
     Role,
     Address
@@ -36,6 +41,7 @@ export function newState(network: Network, mxname: string, zones: (addresses: Ad
     zones: [],
     tsig: { name: 'provision', algorithm: 'hmac-sha256', secret: randomBytes(32).toString('base64') },
     reverse: reverseZones(network),
+    trusted,
   }
   const rootPassword = randomBytes(12).toString('base64url')
   return { version: 1, network, world: { ...world, zones: zones(addressesOf({ network, world })) }, rootPassword }

@@ -23,6 +23,8 @@ export interface Operator {
   readonly home: string
   /** The folder of the inventory. */
   readonly inventory: string
+  /** How long a run may take, in milliseconds: five minutes, unless the host is slow. */
+  readonly limit?: number
 }
 
 /** A line of `--json`. */
@@ -127,8 +129,12 @@ export const provision = (operator: Operator, flags: readonly string[], more: No
 export const command = (operator: Operator, words: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<Outcome> =>
   begin(operator, ['--text', ...words], more).ended
 
-/** Starts the real command line: no terminal, an environment of its own. It is ended after five minutes. */
-export function begin({ host, home, inventory }: Operator, flags: readonly string[], more: NodeJS.ProcessEnv = {}): Run {
+/** Starts the real command line: no terminal, an environment of its own. It is ended when it takes too long. */
+export function begin(
+  { host, home, inventory, limit = 300_000 }: Operator,
+  flags: readonly string[],
+  more: NodeJS.ProcessEnv = {},
+): Run {
   const json = flags.includes('--text') ? [] : ['--json']
   const which = flags.some((flag) => flag === '--host' || flag === '--all') ? [] : ['--host', name]
   const args = [...which, '--inventory', inventory, ...json, ...flags.filter((flag) => flag !== '--text')]
@@ -143,7 +149,7 @@ export function begin({ host, home, inventory }: Operator, flags: readonly strin
     env,
     cwd: home,
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 300_000,
+    timeout: limit,
     killSignal: 'SIGKILL',
   })
   let [stdout, stderr] = ['', '']

@@ -19,6 +19,7 @@ import { nfsServer } from '../../src/kinds/nfs-server.ts'
 import { nftTable } from '../../src/kinds/nft-table.ts'
 import { packages } from '../../src/kinds/packages.ts'
 import { password } from '../../src/kinds/password.ts'
+import { reboot } from '../../src/kinds/reboot.ts'
 import { servedCertificate } from '../../src/kinds/served-certificate.ts'
 import { service } from '../../src/kinds/service.ts'
 import { sshdSettings } from '../../src/kinds/sshd-settings.ts'
@@ -136,6 +137,22 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     ['a installed → absent', 'b removed, configuration left → absent'],
   ],
   ['packages: dpkg that did not answer is unknown', packages({ name: 'p', installed: ['a'] }), 'a ii \n', 'unknown'],
+
+  ['reboot: nothing asks for it', reboot({ allowed: true }), 'end\n', []],
+  [
+    'reboot: a package and a newer kernel ask for it',
+    reboot({ allowed: true }),
+    'required libc6 systemd \nkernel 6.1.0-56-amd64\nend\n',
+    ['boot needed by the kernel 6.1.0-56-amd64, libc6, systemd → new'],
+  ],
+  [
+    'reboot: something asks for it and does not say what',
+    reboot({ allowed: true }),
+    'required \nend\n',
+    ['boot needed by an upgrade → new'],
+  ],
+  ['reboot: a run that may not does not', reboot({ allowed: false }), 'required libc6 \nend\n', []],
+  ['reboot: nothing said is unknown', reboot({ allowed: true }), 'required libc6 \n', 'unknown'],
 
   ['nfs-server: version 4 on the overlay’s address, with what is declared', nfs, nfsState(), []],
   [

@@ -24,6 +24,7 @@ for zone in ${zonesOf(world).map(({ name }) => name)}; do
   dnssec-keygen -q -k default "$zone"
   [ "$zone" = . ] || dnssec-dsfromkey -2 "K$zone".+*.key >> ${fileOf({ name: '.' })}
 done
+grep -h DNSKEY K.+*.key > ${rootKeyFile}
 chown -R bind:bind /var/lib/bind`,
 
   ready: ({ addresses, zones }) => sh`
@@ -31,6 +32,13 @@ for zone in ${[internetDomain, ...zones.map(({ name }) => name)]}; do
   dig +short +time=1 +tries=1 @${addresses.dns.v4} SOA "$zone" | grep -q .
 done`,
 }
+
+/** The key that the root is signed with. */
+export const rootKeyFile = '/var/lib/bind/root.key'
+
+/** The one name server of the root. */
+export const rootHints = ({ addresses }: Pick<World, 'addresses'>): string =>
+  `. 3600000 NS ns1.${internetDomain}.\n${both(`ns1.${internetDomain}.`, addresses.dns)}\n`
 
 const fileOf = ({ name }: Pick<Zone, 'name'>): string => `/var/lib/bind/db.${name === '.' ? 'root' : name}`
 
