@@ -49,15 +49,25 @@ export async function doctor(options: DoctorOptions, io: Io, out: (line: string)
   const before = recall(file)
   const quiet = io.json || options.since === true
   const line = progressLine(io, chosen.length)
-  const results = await examine(chosen, patient, {
+  // The next moves are commands: with the host's own name in them.
+  const named = (result: Result): Result => ({
+    ...result,
+    findings: result.findings.map((finding) => ({
+      ...finding,
+      ...(finding.next === undefined ? {} : { next: finding.next.replaceAll('--host X', `--host ${inventory.name}`) }),
+    })),
+  })
+  const seen = await examine(chosen, patient, {
     begins: ({ id }) => line.begins(id),
-    ends: (result) => {
+    ends: (raw) => {
+      const result = named(raw)
       line.ends(result.id, () => {
         if (io.json) out(JSON.stringify({ event: 'check', ...result, ms: Math.round(result.ms) }))
         else if (!quiet) for (const one of resultLines(result)) out(one)
       })
     },
   })
+  const results = seen.map(named)
   await going.then((connection) => connection.close()).catch(() => undefined)
   const changed = before === undefined ? undefined : turns(before, results)
   if (options.only === undefined) remember(file, results)

@@ -13,11 +13,20 @@ export const jails: Check = {
   look: async (patient) => {
     const all = jailsOf(patient)
     const said = await patient.on(script(all))
+    if (/^down fail2ban$/m.test(said)) return [blind('fail2ban', 'does not run', 'see units')]
     const running = /^running (.*)$/m.exec(said)?.[1]?.split(/[ ,]+/) ?? []
-    return all.map(({ jail, where }) => {
+    return all.map(({ jail, where, fail }) => {
       const [, lines, hits] = new RegExp(`^matched ${jail} (\\d+) (\\d+)$`, 'm').exec(said) ?? []
       const down = new RegExp(`^down ${where}$`, 'm').test(said)
-      return judged({ jail, where, down, runs: running.includes(jail), lines: Number(lines ?? 0), hits: Number(hits ?? 0) })
+      return judged({
+        jail,
+        where,
+        tried: fail !== undefined,
+        down,
+        runs: running.includes(jail),
+        lines: Number(lines ?? 0),
+        hits: Number(hits ?? 0),
+      })
     })
   },
 }
@@ -33,21 +42,18 @@ interface Jail {
   readonly lines: Sh
 }
 
-function judged({
-  jail,
-  where,
-  runs,
-  lines,
-  hits,
-  down,
-}: {
-  jail: string
-  down: boolean
-  where: string
-  runs: boolean
-  lines: number
-  hits: number
-}): Finding {
+interface Tried {
+  readonly jail: string
+  readonly where: string
+  /** A failure was made. */
+  readonly tried: boolean
+  readonly down: boolean
+  readonly runs: boolean
+  readonly lines: number
+  readonly hits: number
+}
+
+function judged({ jail, where, tried, down, runs, lines, hits }: Tried): Finding {
   if (!runs)
     return error(
       jail,
@@ -55,7 +61,7 @@ function judged({
       'on the host: fail2ban-client status; provision --host X --only fail2ban',
     )
   if (down) return blind(jail, `runs; ${where} does not, and logs no failure`, 'see units')
-  if (lines === 0 && jail === 'recidive') return ok(jail, 'runs; nobody was banned yet')
+  if (lines === 0 && !tried) return ok(jail, 'runs; there is nothing yet that it would match')
   if (lines === 0)
     return error(jail, `runs, and a real failure left no line of ${where}`, `on the host: journalctl -n 50 | grep ${where}`)
   return hits > 0
@@ -91,7 +97,7 @@ for (@ARGV) { my $l; do { $l = <$s> // exit } while $l =~ /^\d+-/; print $s "$_\
 'EHLO doctor.invalid' 'MAIL FROM:<>' ${[1, 2, 3, 4, 5, 6].map((n) => `RCPT TO:<doctor-${n}@${server.mail.primary}>`)} QUIT`,
     },
     ...(site === undefined
-      ? []
+      ? [{ jail: 'caddy-basic-auth', filter: 'caddy-basic-auth', where: 'caddy', lines: sh`:` }]
       : [
           {
             ...{ jail: 'caddy-basic-auth', filter: 'caddy-basic-auth', where: 'caddy', lines: journal('caddy') },
@@ -114,7 +120,7 @@ work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 since=$(date '+%F %T')
 printf 'running %s\n' "$(fail2ban-client status | sed -n 's/.*Jail list:[[:space:]]*//p')"
-for unit in ssh:sshd maddy:maddy caddy:caddy; do
+for unit in ssh:sshd maddy:maddy caddy:caddy fail2ban:fail2ban; do
   systemctl -q is-active "\${unit%:*}.service" || printf 'down %s\n' "\${unit#*:}"
 done
 ${all.flatMap(({ fail }) => (fail === undefined ? [] : [sh`( ${fail} ) >/dev/null 2>&1 &`]))}

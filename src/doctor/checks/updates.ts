@@ -15,7 +15,8 @@ done
 printf 'installed %s\n' "$(dpkg-query -W -f '\${db:Status-Abbrev}' unattended-upgrades 2>/dev/null || :)"
 lists=$(find /var/lib/apt/lists -maxdepth 1 -name '*Release' -printf '%T@\n' | sort -n | tail -n 1)
 printf 'lists %s\nnow %s\n' "\${lists%.*}" "$(date +%s)"
-printf 'waiting %s\n' "$(apt-get -s -o Debug::NoLocking=1 upgrade | grep -c '^Inst .*[Ss]ecurity' || :)"`)
+if ! simulated=$(apt-get -s -o Debug::NoLocking=1 upgrade 2>&1); then printf '%s\n' "$simulated" | tail -n 1 >&2; exit 1; fi
+printf 'waiting %s\n' "$(printf '%s\n' "$simulated" | grep -c '^Inst .*[Ss]ecurity')"`)
     const get = facts(said)
     if (!server.updates.automatic)
       return [warning('automatic', 'updates.automatic is off', 'install updates by hand: apt-get upgrade')]

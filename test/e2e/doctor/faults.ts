@@ -68,6 +68,11 @@ export const planted: readonly Fault[] = [
     mend: on(sh`systemctl start maddy`),
   },
   {
+    ...{ title: 'a stopped fail2ban', check: 'units', verdict: 'error', says: /fail2ban\.service: does not run: it is inactive/ },
+    plant: on(sh`systemctl stop fail2ban`),
+    mend: on(sh`systemctl start fail2ban`),
+  },
+  {
     ...{ title: 'a failed unit', check: 'units', verdict: 'error', says: /planted\.service: has failed/ },
     plant: on(sh`systemd-run -q --wait --unit=planted false || systemctl -q is-failed planted`),
     mend: on(sh`systemctl reset-failed planted`),
