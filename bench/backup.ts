@@ -12,7 +12,7 @@ import { install } from '../test/e2e/install.ts'
  * of a repository of their own at the same storage. MESSAGES says how many; 100,000 when left out.
  */
 const messages = Number(process.env.MESSAGES ?? 100_000)
-const installed = await install(`bench-backup-${process.pid}`)
+const installed = await install('bench-backup')
 try {
   const { host } = installed
   await loadInventory(installed.operator.inventory, installed.inventory.name)

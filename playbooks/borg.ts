@@ -1,5 +1,6 @@
+import { backupPatterns, backupPlaces, knownHosts } from '../files/etc/provision/borg.ts'
 import { backupTimer } from '../files/etc/systemd/system/provision-backup.timer.ts'
-import { backupPatterns, backupPlaces, backupScript, knownHosts } from '../files/usr/local/sbin/provision-backup.ts'
+import { backupScript } from '../files/usr/local/sbin/provision-backup.ts'
 import type { Server } from '../src/inventory.ts'
 import { borgRepository } from '../src/kinds/borg-repository.ts'
 import { directory } from '../src/kinds/directory.ts'

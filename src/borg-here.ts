@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { knownHosts, storageOf } from '../files/usr/local/sbin/provision-backup.ts'
+import { knownHosts, storageOf } from '../files/etc/provision/borg.ts'
 import { ProvisionError } from './errors.ts'
 import type { Server } from './inventory.ts'
 import type { Secret } from './secret.ts'

@@ -9,6 +9,8 @@ export const restoredEtc = '/var/lib/provision/kept/restored/etc'
 export interface Ground {
   /** Mail is there already. */
   readonly mail: boolean
+  /** An earlier restore of a whole server has begun here, and died. */
+  readonly begun: boolean
   /** The archive that an earlier restore has put in place, and then died. */
   readonly placed: string | undefined
 }
@@ -17,16 +19,24 @@ export interface Ground {
 export const ground: Sh = sh`
 set -- /var/lib/maddy/*.db
 if [ -e "$1" ]; then printf 'mail yes\n'; fi
+if [ -f ${restorePlace}/begun ]; then printf 'begun yes\n'; fi
 if [ -f ${restorePlace}/placed ]; then printf 'placed %s\n' "$(cat ${restorePlace}/placed)"; fi`
 
 /** What `ground` printed. */
 export const parseGround = (text: string): Ground => ({
   mail: /^mail yes$/m.test(text),
+  begun: /^begun yes$/m.test(text),
   placed: /^placed (.*)$/m.exec(text)?.[1],
 })
 
 /** Prints the archives of the repository, the oldest first. */
 export const listArchives: Sh = sh`provision-backup borg --lock-wait 60 list --short`
+
+/** From now on this host is on its way to become another: what is found on it half done is ours. */
+export const begin: Sh = sh`
+umask 077
+mkdir -p ${restorePlace}
+: > ${restorePlace}/begun`
 
 /** Makes the place that an archive is taken apart in. */
 export const makeRoom: Sh = sh`

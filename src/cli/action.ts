@@ -28,6 +28,7 @@ export interface Flags {
   readonly archive?: string
   readonly drill?: true
   readonly keep?: true
+  readonly notify?: true
   readonly overwrite?: true
   readonly prune?: true
   readonly reboot?: true

@@ -31,6 +31,7 @@ export function backups(program: Command): void {
     .option('--only <what>', 'mail: only the mail, on a host that is there', names)
     .option('--yes', 'no question')
     .option('--drill', 'onto a disposable host on this machine, and compares; exit code 2 when something differs')
+    .option('--notify', 'the verdict of a drill goes to ntfy too')
     .option('--keep', 'leaves the host of a drill running')
     .action(
       act(async (flags, io) => {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { type BorgHere, borgHere } from '../borg-here.ts'
+import { ProvisionError } from '../errors.ts'
 import { type Inventory, loadInventory } from '../inventory.ts'
+import { notifyHere } from '../notify-here.ts'
+import { compareArchive, type Found } from '../rehearsal/compare-archive.ts'
 import { writeInventory } from '../rehearsal/inventory.ts'
 import type { Machine } from '../rehearsal/machine.ts'
-import { mailCounts } from '../rehearsal/mail-counts.ts'
 import type { Rehearsal } from '../rehearsal/open.ts'
 import { againAsRoot, installBorg } from '../rehearsal/platform.ts'
 import { startRehearsal, stopRehearsal } from '../rehearsal/rehearsal.ts'
@@ -23,6 +23,8 @@ export interface DrillOptions extends OpenOptions {
   readonly archive?: string | undefined
   /** Leaves the restored host running. */
   readonly keep?: boolean | undefined
+  /** The verdict goes to ntfy too. */
+  readonly notify?: boolean | undefined
 }
 
 /**
@@ -50,24 +52,35 @@ export async function drill(options: DrillOptions, io: Io, out: (line: string) =
     })
     try {
       const found = await compared(borg, archive, inventory, rehearsal, options, io)
-      for (const { what, differs } of found) out(`${differs === '' ? '✓' : '✗'} ${what}${differs === '' ? '' : `: ${differs}`}`)
       const bad = found.filter(({ differs }) => differs !== '').length
-      out(
-        `the drill of ${archive}: ${bad === 0 ? 'all of it came back' : `${bad} things did not come back as they were`} (${seconds(performance.now() - began)})`,
+      const lines = found.map(
+        ({ what, differs }) => `${differs === '' ? '✓' : '✗'} ${what}${differs === '' ? '' : `: ${differs}`}`,
       )
+      const came = bad === 0 ? 'all of it came back' : `${bad === 1 ? '1 thing' : `${bad} things`} did not come back as it was`
+      const verdict = `the drill of ${archive}: ${came} (${seconds(performance.now() - began)})`
+      for (const line of [...lines, verdict]) out(line)
+      if (options.notify)
+        await notifyHere(inventory.server, {
+          title: bad === 0 ? 'restore drill passed' : 'restore drill failed',
+          // No path and no address: who reads along there need not know who writes to whom.
+          text: [verdict, ...found.map(({ what, differs }) => `${differs === '' ? '✓' : '✗'} ${what}`)].join('\n'),
+          priority: bad === 0 ? 'low' : 'high',
+        })
       return bad === 0 ? 0 : 2
+    } catch (error) {
+      if (options.notify && !(error instanceof ProvisionError && error.where.startsWith('http')))
+        await notifyHere(inventory.server, {
+          title: 'restore drill failed',
+          text: error instanceof ProvisionError ? `${error.where}: ${error.message}` : 'see what it said on your machine',
+          priority: 'high',
+        })
+      throw error
     } finally {
       if (!options.keep) await stopRehearsal(name)
     }
   } finally {
     borg.close()
   }
-}
-
-/** One thing that was compared; `differs` is empty where it is the same. */
-interface Found {
-  readonly what: string
-  readonly differs: string
 }
 
 async function compared(
@@ -93,11 +106,7 @@ async function compared(
       await borg.into(['export-tar', `::${archive}`, '-'], 'chroot', [host.root, 'tar', '-x', '-p', '-C', `${restorePlace}/tree`])
     },
   })
-  return [
-    ...(await files(borg, archive, host)),
-    ...(await databases(borg, archive, host, rehearsal)),
-    ...(await mailboxes(await loadInventory(made.dir, made.name), rehearsal)),
-  ]
+  return compareArchive(borg, archive, await loadInventory(made.dir, made.name), rehearsal)
 }
 
 /** What waits in maddy's queue is not delivered, nor returned to anybody: for maddy there is nobody out there. */
@@ -110,81 +119,3 @@ table inet drill {
   }
 }
 END`)
-
-const trees = [
-  ['messages', 'var/lib/maddy/messages'],
-  ['DKIM keys', 'var/lib/maddy/dkim_keys'],
-  ['certificates', 'var/lib/certificates'],
-  ['files of ACME accounts', 'var/lib/acme'],
-  ['files of sites', 'var/caddy/www'],
-  ['ssh host keys', 'etc/ssh/ssh_host_'],
-] as const
-
-/** File by file, by digest. */
-async function files(borg: BorgHere, archive: string, host: Machine): Promise<readonly Found[]> {
-  const format = '{type} {sha256} {path}{NL}'
-  const listed = await borg.run(['list', '--format', format, `::${archive}`, ...trees.map(([, path]) => `sh:${path}**`)])
-  const wanted = [...listed.matchAll(/^- ([0-9a-f]{64}) (.*)$/gm)].map(([, digest, path]) => `${digest}  ${path}`)
-  const there = await host.must(
-    sh`cd /; find ${trees.slice(0, -1).map(([, path]) => path)} etc/ssh -type f -exec sha256sum {} + 2>/dev/null || :`,
-  )
-  const found = new Set(there.split('\n'))
-  return trees.map(([what, path]) => {
-    const all = wanted.filter((line) => line.slice(66).startsWith(path))
-    const lost = all.filter((line) => !found.has(line))
-    return {
-      what: `${all.length} ${what}`,
-      differs: lost.length === 0 ? '' : `${lost.length} are not there as they were: ${lost[0]!.slice(66)}`,
-    }
-  })
-}
-
-const accountsQuery = 'SELECT key, value FROM passwords ORDER BY key'
-const messagesQuery =
-  'SELECT u.username, b.name, m.msgId, m.bodyLen, m.extBodyKey FROM msgs m JOIN mboxes b ON b.id = m.mboxId JOIN users u ON u.id = b.uid ORDER BY 1, 2, 3'
-
-/** Accounts with their password hashes, and every message of every folder, as the databases say it. */
-async function databases(borg: BorgHere, archive: string, host: Machine, { directory }: Rehearsal): Promise<readonly Found[]> {
-  const { DatabaseSync } = await import('node:sqlite')
-  const compare = async (what: string, file: string, query: string): Promise<Found> => {
-    const copy = join(directory, file)
-    writeFileSync(copy, '')
-    chmodSync(copy, 0o600)
-    await borg.into(['extract', '--stdout', `::${archive}`, `var/lib/provision/backup/dump/maddy/${file}`], 'tee', [copy])
-    const database = new DatabaseSync(copy)
-    const wanted = database
-      .prepare(query)
-      .all()
-      .map((row) => Object.values(row).join('|'))
-    database.close()
-    const said = await host.must(sh`sqlite3 -readonly ${`/var/lib/maddy/${file}`} ${query}`)
-    const found = new Set(said.split('\n'))
-    const lost = wanted.filter((row) => !found.has(row))
-    return {
-      what: `${wanted.length} ${what}`,
-      differs: lost.length === 0 ? '' : `${lost.length} are not there as they were: ${lost[0]!.split('|').slice(0, 1).join()}`,
-    }
-  }
-  return [
-    await compare('accounts, with their passwords', 'credentials.db', accountsQuery),
-    await compare('messages in their folders', 'imapsql.db', messagesQuery),
-  ]
-}
-
-/** What each account's owner sees by IMAP, with the password of the secrets. */
-async function mailboxes({ server, store }: Inventory, rehearsal: Rehearsal): Promise<readonly Found[]> {
-  await store.open()
-  const accounts = server.domains.flatMap((domain) => domain.accounts)
-  const seen = await mailCounts(
-    rehearsal,
-    server,
-    accounts.map(({ address, password }) => ({ address, password: password.reveal() })),
-  )
-  const said = await rehearsal.host.must(
-    sh`sqlite3 -readonly -separator ' ' /var/lib/maddy/imapsql.db ${'SELECT u.username, count(*) FROM msgs m JOIN mboxes b ON b.id = m.mboxId JOIN users u ON u.id = b.uid GROUP BY 1'}`,
-  )
-  const all = [...said.matchAll(/^(\S+) (\d+)$/gm)].reduce((sum, [, , n]) => sum + Number(n), 0)
-  const read = [...seen.values()].reduce((sum, n) => sum + n, 0)
-  const same = read >= all || server.mail.mode !== 'separate'
-  return [{ what: `${read} messages read over IMAP by ${seen.size} accounts`, differs: same ? '' : `${all} are in the database` }]
-}

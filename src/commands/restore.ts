@@ -1,14 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
 import type { Inventory } from '../inventory.ts'
-import { replaceFile } from '../replace.ts'
-import { becomeItself, fetch, ground, listArchives, parseGround, place, placeMail } from '../restore.ts'
+import { becomeItself, begin, fetch, ground, listArchives, parseGround, place, placeMail } from '../restore.ts'
 import type { Sh } from '../sh.ts'
-import { knownName, lookUp, newLine } from '../ssh/known-hosts.ts'
+import { knownName } from '../ssh/known-hosts.ts'
+import { learnOnly } from '../ssh/known-hosts-file.ts'
 import type { Connection } from '../ssh/options.ts'
-import { type PublicKey, parseLine } from '../ssh/public-key.ts'
+import { parseLine } from '../ssh/public-key.ts'
 import { seconds } from '../ui/report.ts'
 import { apply } from './apply.ts'
 import { endpoint } from './arrival.ts'
@@ -34,7 +34,7 @@ export interface Source {
 }
 
 /** What has to be there before the data: the system, its users, and what talks to the repository. The rest finds the data in its place. */
-const before = [
+export const before = [
   ...['base', 'access', 'certificates/install-acme-sh', 'certificates/make-the-user-that-reads-the-key', 'caddy/install-caddy'],
   ...['certificates/configure-the-renewal', 'borg/install-borg', 'borg/configure-the-backup'],
 ]
@@ -56,7 +56,7 @@ export async function restore(options: RestoreOptions, io: Io, source: Source = 
   // Each login takes the password out of the environment, and until the admin has a key there are two.
   const password = process.env.PROVISION_ROOT_PASSWORD
   const seen = await over(options, io, async ({ connection }) => parseGround(await must(connection, ground)))
-  if (seen.mail && seen.placed === undefined)
+  if (seen.mail && !seen.begun)
     throw new ProvisionError(
       inventory.name,
       'there is mail on this host: it is no fresh one, and nothing was changed',
@@ -74,6 +74,7 @@ export async function restore(options: RestoreOptions, io: Io, source: Source = 
     await over(options, io, async ({ connection }) => {
       const archive = await source.archive(connection)
       say(`getting ${archive} out of the repository`)
+      await worked(connection, begin, say)
       await source.fetch(connection, archive, say)
       await worked(connection, place(archive), say)
       say(`${archive} is in place (${seconds(performance.now() - began)})`)
@@ -180,7 +181,8 @@ async function itself(
   if (said.code !== 0) throw new ProvisionError('restore', `the ssh host keys: ${said.stdout.trim()}`, 'run it again: it goes on')
   const { address } = endpoint(options.address ?? server.address)
   const keys = said.stdout.split('\n').flatMap((line) => parseLine(line) ?? [])
-  if (options.hostKey === undefined) await remember(dir, [knownName(address, 22), knownName(address, server.ssh.port)], keys)
+  if (options.hostKey === undefined)
+    await learnOnly(knownHostsOf(dir), [knownName(address, 22), knownName(address, server.ssh.port)], keys)
   say(`its ssh host keys are those of the archive`)
   const old = [...said.stdout.matchAll(/^address (.*)$/gm)].map(([, one]) => one!)
   const [was4, was6] = [old.find((one) => !one.includes(':')) ?? server.address, old.find((one) => one.includes(':'))]
@@ -196,18 +198,7 @@ async function itself(
   ]
 }
 
-/** known_hosts learns the keys of a host under these names, and forgets others. */
-async function remember(dir: string, names: readonly string[], keys: readonly PublicKey[]): Promise<void> {
+const knownHostsOf = (dir: string): string => {
   const beside = join(dir, 'known_hosts')
-  const file = existsSync(beside) ? beside : join(homedir(), '.ssh', 'known_hosts')
-  let text = existsSync(file) ? readFileSync(file, 'utf8') : ''
-  for (const name of names) {
-    const stale = new Set(lookUp(text, name).keys.map(({ line }) => line))
-    text = text
-      .split('\n')
-      .filter((_, i) => !stale.has(i + 1))
-      .join('\n')
-    for (const key of keys) text += newLine(text, name, key)
-  }
-  await replaceFile(file, text, 0o600)
+  return existsSync(beside) ? beside : join(homedir(), '.ssh', 'known_hosts')
 }

@@ -15,7 +15,7 @@ export interface BorgRepository {
 
 interface State {
   readonly stamp: string
-  /** Hours since the last archive; undefined before the first. */
+  /** Hours since the last archive, or since the repository was opened. */
   readonly age: number | undefined
 }
 
@@ -31,8 +31,13 @@ export const borgRepository = defineKind<BorgRepository, State>({
 now=$(date +%s)
 ${all.map(
   ({ repository, last }) => sh`
-if [ -f "$provision/stamp/borg" ]; then printf 'stamp %s %s\n' ${repository} "$(cat "$provision/stamp/borg")"; fi
-if [ -f ${last} ]; then { read -r made; printf 'age %s %s\n' ${repository} $(( (now - made) / 3600 )); } < ${last}; fi`,
+made=
+if [ -f "$provision/stamp/borg" ]; then
+  printf 'stamp %s %s\n' ${repository} "$(cat "$provision/stamp/borg")"
+  # Before the first archive it is as old as the repository.
+  if [ -f ${last} ]; then read -r made < ${last}; else made=$(stat -c %Y "$provision/stamp/borg"); fi
+fi
+if [ -n "$made" ]; then printf 'age %s %s\n' ${repository} $(( (now - made) / 3600 )); fi`,
 )}
 printf 'end\n'`,
 
@@ -65,5 +70,5 @@ ${script} init
 ${keepStamp('borg', stampOf(passphrase, stampKey), sh`printf %s ${repository}`)}`,
 
   // A night without a 02:10 (the last Sunday of March) is one night.
-  notes: (_, { age }) => (age === undefined || age < 50 ? [] : [`the last backup was made ${age} hours ago`]),
+  notes: (_, { age }) => (age === undefined || age < 50 ? [] : [`no backup has been made for ${age} hours`]),
 })

@@ -71,7 +71,10 @@ export function openRehearsal(name: string, directory: string, state: State, onP
     tsig: world.tsig,
     storage: storageBox(machine('internet'), world.addresses.borg.v4),
     get ntfy() {
-      return { url: ntfyUrl, token: readFileSync(join(machine('internet').root, ntfyTokenFile), 'utf8').trim() }
+      return {
+        url: ntfyUrl(world.addresses.ntfy.v4),
+        token: readFileSync(join(machine('internet').root, ntfyTokenFile), 'utf8').trim(),
+      }
     },
     aptProxy: `http://${world.addresses.apt.v4}:${aptPort}`,
     rootPassword,

@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { newLine } from './known-hosts.ts'
+import { replaceFile } from '../replace.ts'
+import { lookUp, newLine } from './known-hosts.ts'
 import { fingerprint, type PublicKey } from './public-key.ts'
 
 /**
@@ -15,4 +16,18 @@ export function learn(file: string, name: string, key: PublicKey): string {
   } catch (error) {
     return `${name} could not be written to ${file}: ${(error as Error).message}`
   }
+}
+
+/** The file knows these keys of a host under these names, and no others: it is another machine, or the same one again. */
+export async function learnOnly(file: string, names: readonly string[], keys: readonly PublicKey[]): Promise<void> {
+  let text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  for (const name of names) {
+    const stale = new Set(lookUp(text, name).keys.map(({ line }) => line))
+    text = text
+      .split('\n')
+      .filter((_, i) => !stale.has(i + 1))
+      .join('\n')
+    for (const key of keys) text += newLine(text, name, key)
+  }
+  await replaceFile(file, text, 0o600)
 }

@@ -5,14 +5,13 @@ import { faultTests } from './backup/faults.ts'
 import { madeTests } from './backup/made.ts'
 import { ntfyTests } from './backup/ntfy.ts'
 import { restoreTests } from './backup/restore.ts'
-import { ours } from './harness.ts'
 import { type Installed, install } from './install.ts'
 
 let installed: Installed
 const it = () => installed
 
 before(async () => {
-  installed = await install(process.env.PROVISION_TEST_KEEP || (await ours('e2e-backup')))
+  installed = await install('e2e-backup')
 })
 
 after(() => installed?.stop())

@@ -602,6 +602,13 @@ for (const [title, { kind, desired }, printed, expected] of cases) {
   })
 }
 
+test('borg-repository: two nights without a backup are a note, one night is none: a night in March has no 02:10', () => {
+  const { kind, desired } = borgRepository(store)
+  const notes = (hours: number) =>
+    kind.notes?.(desired, kind.parse(`age ${store.repository} ${hours}\nend\n`, [desired]).get(store.repository))
+  assert.deepEqual([notes(49), notes(50)], [[], ['no backup has been made for 50 hours']])
+})
+
 test('file: what an operator should know of it is told, whatever its state', () => {
   const { kind, desired } = file({ path: '/a', content: 'x', notes: ['an alias leaves'] })
   assert.deepEqual(kind.notes?.(desired, kind.parse('absent /a\n', [desired]).get('/a')), ['an alias leaves'])

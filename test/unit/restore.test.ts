@@ -1,12 +1,34 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { knownHosts } from '../../files/usr/local/sbin/provision-backup.ts'
+import { knownHosts } from '../../files/etc/provision/borg.ts'
 import { missingDays } from '../../src/commands/prune.ts'
+import { before } from '../../src/commands/restore.ts'
 import { parseGround } from '../../src/restore.ts'
+import { referencePlaybooks, referenceServer } from '../reference.ts'
 
 test('restore: what a host says of itself is read', () => {
-  assert.deepEqual(parseGround(''), { mail: false, placed: undefined })
-  assert.deepEqual(parseGround('mail yes\nplaced 2026-11-21-02h10\n'), { mail: true, placed: '2026-11-21-02h10' })
+  assert.deepEqual(parseGround(''), { mail: false, begun: false, placed: undefined })
+  assert.deepEqual(parseGround('mail yes\nbegun yes\nplaced 2026-11-21-02h10\n'), {
+    mail: true,
+    begun: true,
+    placed: '2026-11-21-02h10',
+  })
+})
+
+test('restore: what has to be there before the data is there to be done, under these names', () => {
+  const playbooks = referencePlaybooks(referenceServer())
+  const known = new Set(playbooks.flatMap(({ id, steps }) => [id, ...steps.map((step) => step.id)]))
+  assert.deepEqual(
+    before.filter((id) => !known.has(id)),
+    [],
+  )
+  // Files that come back belong to users by name: whoever owns some has to be there before.
+  const made = playbooks.flatMap(({ id, steps }) =>
+    steps
+      .filter((step) => before.includes(id) || before.includes(step.id))
+      .flatMap(({ resources }) => resources.map((one) => one.id)),
+  )
+  for (const user of ['user:xouser', 'user:maddy', 'user:caddy']) assert.ok(made.includes(user), user)
 })
 
 test('prune: the days without an archive are told, back to the first one and no further than dailies are kept', () => {

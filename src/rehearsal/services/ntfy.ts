@@ -2,8 +2,8 @@ import { sh } from '../../sh.ts'
 import { internetDomain, programsDirectory, type Service } from '../service.ts'
 import { certificates } from './ca.ts'
 
-/** Where it is asked. */
-export const ntfyUrl = `https://ntfy.${internetDomain}`
+/** Where it is asked: by address, since the operator’s machine asks another DNS. */
+export const ntfyUrl = (address: string): string => `https://${address}`
 /** Holds the access token that it gave out. */
 export const ntfyTokenFile = '/etc/rehearsal/ntfy.token'
 
@@ -17,7 +17,7 @@ export const ntfy: Service = {
   debian13: { name: 'ntfy', version: '2.11.0', path: 'usr/bin/ntfy' },
 
   files: ({ addresses: { ntfy } }) => ({
-    '/etc/rehearsal/ntfy.yml': `base-url: ${ntfyUrl}
+    '/etc/rehearsal/ntfy.yml': `base-url: https://ntfy.${internetDomain}
 listen-http: ""
 listen-https: "${ntfy.v4}:443"
 cert-file: ${certificates}/ntfy.pem

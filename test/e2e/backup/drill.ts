@@ -1,22 +1,39 @@
 import assert from 'node:assert/strict'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { arrived, submit } from '../../../src/rehearsal/mail.ts'
+import { heard } from '../../../src/rehearsal/prove-ntfy.ts'
 import { listRehearsals } from '../../../src/rehearsal/rehearsal.ts'
 import { sh } from '../../../src/sh.ts'
 import { command, told } from '../harness.ts'
 import type { Installed } from '../install.ts'
-import { backup } from './on.ts'
+import { backup, topic } from './on.ts'
+import { mailboxes } from './restore.ts'
+
+/** Where rehearsals are here: below a home in a rehearsal, the names of sockets would be too long. */
+const state = { XDG_STATE_HOME: process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state') }
 
 /** Last night's archive on a disposable host, compared with what it holds. */
 export function drillTests(it: () => Installed): void {
   test('drill: the archive is restored on a disposable host, all of it comes back, and the host goes', async () => {
+    for (const one of mailboxes(it()).slice(0, 2))
+      await arrived(
+        it().rehearsal,
+        it().inventory.server,
+        one,
+        await submit(it().rehearsal, it().inventory.server, one, { to: one.address }),
+      )
     assert.equal((await backup(it(), 'now')).code, 0)
-    const run = await command(it().operator, ['restore', '--drill'])
+    const run = await command(it().operator, ['restore', '--drill', '--notify'], state)
     assert.equal(run.code, 0, told(run))
     assert.match(run.stdout, /^✓ [1-9]\d* messages$/m)
     assert.match(run.stdout, /^✓ 8 accounts, with their passwords$/m)
     assert.match(run.stdout, /^✓ \d+ DKIM keys$/m)
     assert.match(run.stdout, /^✓ [1-9]\d* messages read over IMAP by 7 accounts$/m)
     assert.match(run.stdout, /^the drill of \S+: all of it came back/m)
+    const { priority } = await heard(it().rehearsal, topic(it()), ({ title }) => title === 'xoyize.xyz: restore drill passed')
+    assert.equal(priority, 2)
     assert.ok(!listRehearsals().some((name) => name.startsWith('drill-')))
   })
 
@@ -26,7 +43,7 @@ export function drillTests(it: () => Installed): void {
 mkdir /root/aside
 mv "$(ls -d /var/lib/maddy/messages/* | head -n 1)" /root/aside/`)
     assert.equal((await backup(it(), 'now')).code, 0)
-    const run = await command(it().operator, ['restore', '--drill'])
+    const run = await command(it().operator, ['restore', '--drill'], state)
     await it().host.must(sh`mv /root/aside/* /var/lib/maddy/messages/`)
     assert.equal(run.code, 2, told(run))
     assert.match(run.stdout, /^✗ .*messages/m)

@@ -4,11 +4,12 @@ import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { provider } from '../../../src/rehearsal/images.ts'
+import { until } from '../../../src/rehearsal/local.ts'
 import type { Machine } from '../../../src/rehearsal/machine.ts'
 import { arrived, fromPeer, reading, submit } from '../../../src/rehearsal/mail.ts'
 import type { Rehearsal } from '../../../src/rehearsal/open.ts'
 import { sh } from '../../../src/sh.ts'
-import { command, edit, isSettled, type Operator, provision, told } from '../harness.ts'
+import { begin, command, edit, isSettled, type Operator, provision, told } from '../harness.ts'
 import type { Installed } from '../install.ts'
 import { backup } from './on.ts'
 
@@ -43,6 +44,14 @@ runuser -u xouser -- sh -c 'echo notes > /home/xouser/notes'`)
     const machine = await rehearsal.addHost('fresh', provider)
     fresh = operatorOn(operator, machine)
     there = { ...rehearsal, host: machine, caBundle: rehearsal.caBundle }
+    // The first attempt dies while it gets the archive, and the second finds what a death in the next phase would have left.
+    const dying = begin(fresh, ['--text', 'restore', '--yes'])
+    await until({ where: 'restore', what: 'the fetching', limit: 300_000, evidence: dying.said }, () =>
+      dying.said().includes('out of the repository') ? true : undefined,
+    )
+    dying.kill('SIGKILL')
+    await dying.ended
+    await machine.must(sh`mkdir -p /var/lib/maddy; : > /var/lib/maddy/imapsql.db`)
     const restored = await command(fresh, ['restore', '--yes'])
     assert.equal(restored.code, 0, told(restored))
     assert.match(restored.stdout, new RegExp(`^ouestline\\.xyz\\. .* A ${machine.address.replaceAll('.', '[.]')}$`, 'm'))
@@ -116,7 +125,8 @@ find var/lib/maddy/dkim_keys var/lib/certificates -printf '%M %u:%g %p\n'`),
   }
 }
 
-const mailboxes = ({ inventory, secret }: Installed) =>
+/** Who has a mailbox, with its password. */
+export const mailboxes = ({ inventory, secret }: Installed) =>
   inventory.server.domains.flatMap(({ accounts }) =>
     accounts.map(({ address, password: { name } }) => ({ address, password: secret(name) })),
   )

@@ -1,4 +1,5 @@
 import { type Sh, sh } from '../../../../src/sh.ts'
+import { backupPlaces, storageOf } from '../../../etc/provision/borg.ts'
 
 /** What the backup script is made of. */
 export interface BackupScript {
@@ -10,45 +11,11 @@ export interface BackupScript {
   readonly keep: { readonly daily: number; readonly weekly: number; readonly monthly: number }
 }
 
-/** Where the host keeps what it needs for its backups, and what it knows of them. */
-export const backupPlaces = {
-  /** passphrase, id_ed25519, known_hosts, patterns: 0700. */
-  settings: '/etc/provision/borg',
-  /** borg's cache, and `dump`, the databases as they are put into the archive. */
-  state: '/var/lib/provision/backup',
-} as const
-
 /**
  * `provision-backup run|check|init|borg …`: what the timers start, and what the operator's commands ask. It may be killed anywhere:
  * an archive is there as a whole or not at all, and what is left here is taken away by the next run.
  */
 export const backupScript = (from: BackupScript): string => `#!/bin/sh\n${body(from).text}\n`
-
-/** What goes into an archive and what does not: `borg help patterns`. The first that matches counts. */
-export const backupPatterns = (exclude: readonly string[]): string => `# Written by provision.
-R /etc
-R /home
-R /root
-R /opt
-R /srv
-R /usr/local
-R /var
-${exclude.map((path) => `- pp:${path}\n`).join('')}# Databases as dumps, never as live files: those would be of no single moment.
-+ pp:${backupPlaces.state}/dump
-- pp:/var/lib/provision
-- sh:/var/lib/maddy/*.db*
-- pp:${backupPlaces.settings}
-# What can be had again, and what is true of one boot only.
-- pp:/usr/local/bin/caddy
-- pp:/usr/local/bin/maddy
-- pp:/var/cache
-- pp:/var/tmp
-- pp:/var/lib/apt/lists
-- pp:/var/lib/systemd/coredump
-- pp:/var/log/journal
-- sh:/root/.cache
-- sh:/home/*/.cache
-`
 
 const body = ({
   repository,
@@ -209,18 +176,6 @@ case \${1:-} in
   borg) shift; exec borg "$@" ;;
   *) echo 'usage: provision-backup run | check | init | borg …' >&2; exit 2 ;;
 esac`
-
-/** The machine and the port of a repository. */
-export function storageOf(repository: string): { readonly host: string; readonly port: number } {
-  const { hostname, port } = new URL(repository)
-  return { host: hostname, port: Number(port || 22) }
-}
-
-/** What ssh looks a host key up under. */
-export function knownHosts(repository: string, keys: readonly string[]): string {
-  const { host, port } = storageOf(repository)
-  return keys.map((key) => `${port === 22 ? host : `[${host}]:${port}`} ${key.split(' ').slice(0, 2).join(' ')}\n`).join('')
-}
 
 const login = (repository: string): Sh => {
   const { host, port } = storageOf(repository)

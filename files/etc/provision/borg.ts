@@ -1,0 +1,45 @@
+/** Where the host keeps what it needs for its backups, and what it knows of them. */
+export const backupPlaces = {
+  /** passphrase, id_ed25519, known_hosts, patterns: 0700. */
+  settings: '/etc/provision/borg',
+  /** borg's cache, and `dump`, the databases as they are put into the archive. */
+  state: '/var/lib/provision/backup',
+} as const
+
+/** What goes into an archive and what does not: `borg help patterns`. The first that matches counts. */
+export const backupPatterns = (exclude: readonly string[]): string => `# Written by provision.
+R /etc
+R /home
+R /root
+R /opt
+R /srv
+R /usr/local
+R /var
+${exclude.map((path) => `- pp:${path}\n`).join('')}# Databases as dumps, never as live files: those would be of no single moment.
++ pp:${backupPlaces.state}/dump
+- pp:/var/lib/provision
+- sh:/var/lib/maddy/*.db*
+- pp:${backupPlaces.settings}
+# What can be had again, and what is true of one boot only.
+- pp:/usr/local/bin/caddy
+- pp:/usr/local/bin/maddy
+- pp:/var/cache
+- pp:/var/tmp
+- pp:/var/lib/apt/lists
+- pp:/var/lib/systemd/coredump
+- pp:/var/log/journal
+- sh:/root/.cache
+- sh:/home/*/.cache
+`
+
+/** The machine and the port of a repository. */
+export function storageOf(repository: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(repository)
+  return { host: hostname, port: Number(port || 22) }
+}
+
+/** What ssh looks a host key up under. */
+export function knownHosts(repository: string, keys: readonly string[]): string {
+  const { host, port } = storageOf(repository)
+  return keys.map((key) => `${port === 22 ? host : `[${host}]:${port}`} ${key.split(' ').slice(0, 2).join(' ')}\n`).join('')
+}
