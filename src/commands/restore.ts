@@ -36,17 +36,23 @@ export interface Source {
 /** What has to be there before the data: the system, its users, and what talks to the repository. The rest finds the data in its place. */
 export const before = [
   ...['base', 'access', 'certificates/install-acme-sh', 'certificates/make-the-user-that-reads-the-key', 'caddy/install-caddy'],
-  ...['certificates/configure-the-renewal', 'borg/install-borg', 'borg/configure-the-backup'],
+  ...[
+    'certificates/configure-the-renewal',
+    'maddy/install-what-maddy-is-looked-at-and-guarded-with',
+    'borg/install-borg',
+    'borg/configure-the-backup',
+  ],
 ]
 
 /**
  * Makes a fresh host the server that an archive is of: accounts, mailboxes, keys, certificates, sites, and in the end its ssh host
  * keys. Dead or stopped anywhere, the same command goes on. Returns the exit code. Throws ProvisionError, with what to do.
  */
-export async function restore(options: RestoreOptions, io: Io, source: Source = repository(options)): Promise<number> {
+export async function restore(options: RestoreOptions, io: Io, given?: Source): Promise<number> {
   const began = performance.now()
   const { inventory } = await backedUp(options)
-  await needSecrets(inventory)
+  const source = given ?? repository(options)
+  if (given === undefined) await needSecrets(inventory)
   if (!options.yes && io.ask === undefined)
     throw new ProvisionError('provision', 'there is no terminal to ask on', 'say --yes to restore without a question')
   if (options.mail) return restoreMail(options, io)
