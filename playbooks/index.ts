@@ -14,6 +14,7 @@ import { msmtp } from './msmtp.ts'
 import { nebula } from './nebula.ts'
 import { nfs } from './nfs.ts'
 import { ntfy } from './ntfy.ts'
+import { rspamd } from './rspamd.ts'
 import { unbound } from './unbound.ts'
 import { watch } from './watch.ts'
 
@@ -40,6 +41,7 @@ export const server = (s: Server, { prune, reboot = false, origins }: Context): 
     maddy({ ...s, origin: origins.maddy, stampKey: s.stamp_key, prune }),
     caddy({ ...s, origin: origins.caddy, stampKey: s.stamp_key }),
     msmtp({ ...s, stampKey: s.stamp_key }),
+    rspamd(s),
     nebula({ ...s, origin: origins.nebula }),
     nfs(s),
     borg({ ...s, stampKey: s.stamp_key }),

@@ -17,7 +17,7 @@ import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Maddy = Pick<Server, 'mail' | 'domains' | 'dns'> & {
+type Maddy = Pick<Server, 'mail' | 'domains' | 'dns' | 'rspamd'> & {
   readonly origin: ArtifactOrigin
   readonly stampKey: Secret
   readonly prune: boolean
@@ -26,7 +26,7 @@ type Maddy = Pick<Server, 'mail' | 'domains' | 'dns'> & {
 const guard = 'provision-outgoing.service'
 
 /** The mail server: all domains, their accounts and aliases. */
-export const maddy = ({ mail, domains, dns, origin, stampKey, prune }: Maddy): Playbook => {
+export const maddy = ({ mail, domains, dns, rspamd, origin, stampKey, prune }: Maddy): Playbook => {
   const accounts = logins(mail.mode, domains)
   const outgoing = text('etc/nftables.d/provision.nft')
   const certificate = `${acmePlaces.live}/${mail.hostname}/live` as const
@@ -60,6 +60,7 @@ export const maddy = ({ mail, domains, dns, origin, stampKey, prune }: Maddy): P
           mode: mail.mode,
           catchAll: domains.flatMap(({ name, catch_all: to }) => (to === undefined ? [] : [{ domain: name, to }])),
           system: { address: systemLogin(mail).address, to: `postmaster@${mail.primary}` },
+          rspamd: rspamd !== undefined,
           maxRecipients: mail.limits.max_recipients,
           ratePerHour: mail.limits.rate_per_hour,
         }),

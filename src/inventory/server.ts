@@ -11,6 +11,7 @@ import * as n from './networks.ts'
 import { Ntfy } from './notify.ts'
 import { Nebula, Nfs } from './overlay.ts'
 import { defaultPort } from './reach.ts'
+import { Rspamd } from './rspamd.ts'
 import { secretField, unbound } from './secret-field.ts'
 import { Watch } from './watch.ts'
 import { Acme, Dns, Site as SiteField } from './web.ts'
@@ -110,6 +111,7 @@ export const ServerShape = z.strictObject({
   sites: z.array(SiteField).default([]).meta({ description: 'the web sites of this host' }),
   nebula: Nebula.optional().meta({ description: 'a node of a nebula overlay network; none when left out' }),
   nfs: Nfs.optional().meta({ description: 'an NFSv4 server for the overlay; none when left out' }),
+  rspamd: Rspamd.optional().meta({ description: 'what strangers send is looked at by rspamd; not at all when left out' }),
   backup: Backup.optional().meta({ description: 'a borg repository elsewhere; no backups when left out' }),
   ntfy: Ntfy.optional().meta({
     description: 'where the host says what an operator should hear; by mail to postmaster when left out',

@@ -60,6 +60,7 @@ test('maddy.conf: nobody of another domain is anybody here, whatever the mode', 
       ...{
         certificate: '/c',
         catchAll: [{ domain: 'b.example', to: 'dave@b.example' }],
+        rspamd: false,
         maxRecipients: 1,
         ratePerHour: 1,
         system: { address: 's@a.example', to: 'postmaster@a.example' },

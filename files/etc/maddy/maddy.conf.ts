@@ -12,6 +12,8 @@ export interface MaddyConf {
   readonly catchAll: readonly { readonly domain: string; readonly to: string }[]
   /** The address of the account that only sends, and who gets what it is sent. */
   readonly system: { readonly address: string; readonly to: string }
+  /** Whether rspamd is asked about what strangers send. */
+  readonly rspamd: boolean
   readonly maxRecipients: number
   /** Messages an hour that one address, and one sender, may submit. */
   readonly ratePerHour: number
@@ -29,6 +31,7 @@ export const maddyConf = ({
   mode,
   catchAll,
   system,
+  rspamd,
   maxRecipients,
   ratePerHour,
 }: MaddyConf): string => `# Written by provision.
@@ -105,7 +108,7 @@ smtp tcp://0.0.0.0:25 {
         require_mx_record
         dkim
         spf
-    }
+${rspamd ? askRspamd : ''}    }
     source $(local_domains) {
         reject 501 5.1.8 "Use Submission for outgoing SMTP"
     }
@@ -237,4 +240,11 @@ const destinationOf = ({ domain, to }: { domain: string; to: string }): string =
                 }
                 deliver_to &local_mailboxes
             }
+`
+
+/** While it does not answer, mail comes in as without it. It has no time-out of its own: rspamd's task_timeout, 8 s, is one. */
+const askRspamd = `        rspamd http://127.0.0.1:11333 {
+            io_error_action ignore
+            error_resp_action ignore
+        }
 `
