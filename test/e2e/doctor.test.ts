@@ -7,7 +7,7 @@ import { messages } from '../../src/rehearsal/prove-ntfy.ts'
 import { sh } from '../../src/sh.ts'
 import { planted } from './doctor/faults.ts'
 import { elsewhere, faults, look, publish } from './doctor/stage.ts'
-import { ours, provision, told } from './harness.ts'
+import { provision, told } from './harness.ts'
 import { type Installed, install } from './install.ts'
 
 let it: Installed
@@ -16,7 +16,7 @@ const table: (readonly string[])[] = []
 
 before(async () => {
   scratch = mkdtempSync(join(tmpdir(), 'doctor-test-'))
-  it = await install(process.env.PROVISION_TEST_KEEP || (await ours('e2e-doctor')))
+  it = await install('e2e-doctor')
   await publish(it)
   await elsewhere(it)
 })
