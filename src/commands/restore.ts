@@ -79,8 +79,8 @@ export async function restore(options: RestoreOptions, io: Io, given?: Source): 
     await part(await there(before, options, io))
     await over(options, io, async ({ connection }) => {
       const archive = await source.archive(connection)
-      say(`getting ${archive} out of the repository`)
       await worked(connection, begin, say)
+      say(`getting ${archive} out of the repository`)
       await source.fetch(connection, archive, say)
       await worked(connection, place(archive), say)
       say(`${archive} is in place (${seconds(performance.now() - began)})`)
