@@ -4,7 +4,7 @@ import { ProvisionError } from '../errors.ts'
 import type { Digest, Lock } from './lock.ts'
 import { has, run } from './run.ts'
 
-/** The Go that builds both; it is pinned too. maddy 0.9 needs 1.23, Caddy 2.11 needs 1.26. */
+/** The Go that builds them; it is pinned too. maddy 0.9 needs 1.23, Caddy 2.11 and nebula 1.11 need 1.26. */
 const goVersion = '1.26.8'
 
 /** Downloads a module. Throws ProvisionError when there is none. */
