@@ -58,7 +58,9 @@ export async function makeInternet(
 export async function startInternet(machine: Machine, world: World): Promise<void> {
   await machine.start()
   for (const service of services) {
-    const wait = { where: 'internet', what: `${service.name} answering`, limit: 20_000, evidence: () => evidence(machine) }
+    const what = `${service.name} answering`
+    const hint = 'a rehearsal that an older version made may lack it: begin anew with --fresh'
+    const wait = { where: 'internet', what, limit: 20_000, evidence: () => evidence(machine), hint }
     await until(wait, async () => ((await machine.run(sh`set -e; ${service.ready(world)}`)).code === 0 ? true : undefined))
   }
 }

@@ -31,11 +31,13 @@ export interface Wait {
   /** In milliseconds. */
   readonly limit: number
   readonly evidence?: () => string | Promise<string>
+  /** The next move when it did not come. */
+  readonly hint?: string
 }
 
 /** Asks again until the answer is not undefined. Throws ProvisionError when the limit is over. */
 export async function until<T>(
-  { where, what, limit, evidence }: Wait,
+  { where, what, limit, evidence, hint }: Wait,
   ask: () => T | undefined | Promise<T | undefined>,
 ): Promise<T> {
   const end = performance.now() + limit
@@ -49,5 +51,6 @@ export async function until<T>(
   throw new ProvisionError(
     where,
     `${what} did not happen within ${limit / 1000} s${seen === '' ? '' : `; the last that was seen:\n${seen}`}`,
+    hint,
   )
 }
