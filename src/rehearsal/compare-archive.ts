@@ -82,7 +82,22 @@ async function databases(borg: BorgHere, archive: string, host: Machine, { direc
   return [
     await compare('accounts, with their passwords', 'credentials.db', accountsQuery),
     await compare('messages in their folders', 'imapsql.db', messagesQuery),
+    await bodies(host),
   ]
+}
+
+/** Whether every message that the database knows has its file: IMAP shows one without as if it were empty. */
+async function bodies(host: Machine): Promise<Found> {
+  const said = await host.must(sh`
+sqlite3 -readonly /var/lib/maddy/imapsql.db 'SELECT DISTINCT extBodyKey FROM msgs WHERE extBodyKey IS NOT NULL' | while IFS= read -r key; do
+  if [ -f "/var/lib/maddy/messages/$key" ]; then printf 'there\n'; else printf 'missing %s\n' "$key"; fi
+done`)
+  const lines = said.split('\n').filter((line) => line !== '')
+  const missing = lines.filter((line) => line.startsWith('missing '))
+  return {
+    what: `${lines.length} messages of the database have their files`,
+    differs: missing.length === 0 ? '' : `${missing.length} have none: deleted while the backup was made, or lost`,
+  }
 }
 
 /** What each account's owner sees by IMAP, with the password of the secrets. */
