@@ -42,7 +42,12 @@ export function drillTests(it: () => Installed): void {
     const { rehearsal, inventory } = it()
     const [account] = inventory.server.domains[0]!.accounts
     const mailbox = { address: account!.address, password: it().secret(account!.password.name) }
-    await arrived(rehearsal, inventory.server, mailbox, await submit(rehearsal, inventory.server, mailbox, { to: mailbox.address }))
+    await arrived(
+      rehearsal,
+      inventory.server,
+      mailbox,
+      await submit(rehearsal, inventory.server, mailbox, { to: mailbox.address }),
+    )
     await it().host.must(sh`
 mkdir /root/aside
 key=$(sqlite3 -readonly /var/lib/maddy/imapsql.db 'SELECT extBodyKey FROM msgs ORDER BY mboxId DESC, msgId DESC LIMIT 1')
