@@ -75,7 +75,7 @@ const options = (work: string): readonly string[] =>
     'Acquire::Retries=2',
   ].flatMap((option) => ['-o', option])
 
-/** Where this machine gets Debian from. Throws ProvisionError where it is another system that has no such place. */
+/** Where this machine gets Debian from; an Ubuntu has another origin, and then it is Debian's own address. */
 async function debianMirror(): Promise<string> {
   const targets = await run('apt-get', [
     'indextargets',
@@ -84,12 +84,7 @@ async function debianMirror(): Promise<string> {
     'Created-By: Packages',
   ]).catch(() => '')
   const [, mirror] = /^Debian [a-z]+ (http\S+)$/m.exec(targets.toString()) ?? []
-  if (mirror !== undefined) return mirror
-  throw new ProvisionError(
-    'apt',
-    'this machine knows no mirror of Debian',
-    'take the release instead: artifacts, source: release',
-  )
+  return mirror ?? 'http://deb.debian.org/debian'
 }
 
 async function newerKeyring(work: string): Promise<string> {
