@@ -5,6 +5,7 @@ import { type Domain, mtaStsPolicy, type Server } from '../src/inventory.ts'
 import type { Resource } from '../src/kind.ts'
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { basicAuth } from '../src/kinds/basic-auth.ts'
+import { validateCaddy } from '../src/kinds/caddy.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
 import { service } from '../src/kinds/service.ts'
@@ -63,7 +64,7 @@ export const caddy = ({ acme, admin, dns, sites, domains, mail, origin, stampKey
           mail: domains.map((domain) => ({ domain: domain.name, folder: folderOf(domain), policy: servesPolicy(domain) })),
         }),
         // As caddy: what it makes on the way has to be the daemon's.
-        check: sh`runuser -u caddy -- env HOME=/var/lib/caddy XDG_DATA_HOME=/var/lib/caddy XDG_CONFIG_HOME=/var/lib/caddy/config /usr/local/bin/caddy validate --adapter caddyfile --config "$tmp"`,
+        check: validateCaddy('/usr/local/bin/caddy', sh`"$tmp"`),
       }),
     ]),
 

@@ -28,3 +28,7 @@ export class Interrupted extends ProvisionError {
     this.code = code
   }
 }
+
+/** What a command that would ask says where nobody is there to answer; `hint` is how to do without. */
+export const noTerminal = (hint: string): ProvisionError =>
+  new ProvisionError('provision', 'there is no terminal to ask on', hint)

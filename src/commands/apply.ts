@@ -1,11 +1,11 @@
-import { hostname, userInfo } from 'node:os'
 import { type Drift, edited, type Leave, type Listener } from '../converge.ts'
-import { ProvisionError } from '../errors.ts'
+import { noTerminal } from '../errors.ts'
 import { count, type Plan, plan, select } from '../plan.ts'
 import { type RunHooks, recover, run } from '../run.ts'
 import type { Step } from '../step.ts'
 import { seconds } from '../ui/report.ts'
 import type { TaskLine } from '../ui/tasks.ts'
+import { who } from '../who.ts'
 import type { Io } from './io.ts'
 import { type Opened, type OpenOptions, open } from './open.ts'
 import { stopSignals } from './signals.ts'
@@ -27,11 +27,7 @@ export interface ApplyOptions extends OpenOptions {
 export async function apply(options: ApplyOptions, io: Io): Promise<number> {
   const began = performance.now()
   if (!options.check && !options.yes && io.ask === undefined)
-    throw new ProvisionError(
-      'provision',
-      'there is no terminal to ask on',
-      'say --yes to correct what differs, or --check to look only',
-    )
+    throw noTerminal('say --yes to correct what differs, or --check to look only')
   const opened = await open(options, io)
   try {
     const steps = select(opened.playbooks, options.only)
@@ -84,7 +80,7 @@ const leftAlone = (edits: readonly Drift[]) => ({
 
 async function correctAll(opened: Opened, steps: readonly Step[], seen: Plan, io: Io, leave: Leave): Promise<readonly Drift[]> {
   await opened.secrets.ensure(steps)
-  const recovered = await recover(opened.connection, seen, `${userInfo().username}@${hostname()}`)
+  const recovered = await recover(opened.connection, seen, who())
   const fresh = recovered ? await plan(opened.connection, opened.host, steps) : seen
   const signals = stopSignals((line) => io.report.say(line))
   const line = io.terminal ? (await import('../ui/tasks.ts')).taskLine : undefined

@@ -48,7 +48,6 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
 
   const logIn = async (dir: string, to: Reach): Promise<Connection> => {
     const { address, port } = endpoint(options.address ?? to.address)
-    const beside = join(dir, 'known_hosts')
     return login({
       address,
       ...(port === undefined ? {} : { port }),
@@ -56,7 +55,7 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
       sshPort: to.ssh.port,
       keys: await keys(to),
       ...(options.hostKey === undefined ? {} : { hostKey: options.hostKey }),
-      knownHosts: existsSync(beside) ? beside : join(homedir(), '.ssh', 'known_hosts'),
+      knownHosts: knownHostsOf(dir),
       configFile,
       env,
       ...(ask === undefined ? {} : { ask }),
@@ -98,6 +97,12 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
 }
 
 const ignore = (): void => undefined
+
+/** Where the host keys of a folder of inventories are kept: beside them, else where ssh keeps them. */
+export const knownHostsOf = (dir: string): string => {
+  const beside = join(dir, 'known_hosts')
+  return existsSync(beside) ? beside : join(homedir(), '.ssh', 'known_hosts')
+}
 
 /** `A`, `A:PORT`, `[v6]:PORT`. Throws ProvisionError for anything else. */
 export function endpoint(text: string): { readonly address: string; readonly port?: number } {

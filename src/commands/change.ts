@@ -1,7 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { relative } from 'node:path'
 import { createTwoFilesPatch } from 'diff'
-import { ProvisionError } from '../errors.ts'
+import { noTerminal, ProvisionError } from '../errors.ts'
 import type { Edit, Edited } from '../inventory/edit.ts'
 import { type Inventory, loadInventory } from '../inventory.ts'
 import { replaceFile, whileLocked } from '../replace.ts'
@@ -36,8 +36,7 @@ export interface Writable {
 
 /** Reads what is going to be changed. Throws ProvisionError for the one that comes with us, and where nobody is there to ask. */
 export async function writable({ inventory: given, host, yes }: ChangeOptions, io: Io): Promise<Writable> {
-  if (!yes && io.ask === undefined)
-    throw new ProvisionError('provision', 'there is no terminal to ask on', 'say --yes to write the inventory without a question')
+  if (!yes && io.ask === undefined) throw noTerminal('say --yes to write the inventory without a question')
   const inventory = await loadInventory(given, host)
   if (inventory.embedded)
     throw new ProvisionError(inventory.file, 'comes with provision and is not written', 'copy it to ./inventory first')

@@ -7,7 +7,7 @@ import { providerOf, publishingKeys } from '../dns/providers.ts'
 import { resolvers } from '../dns/servers.ts'
 import type { ZoneChange } from '../dns/update.ts'
 import { dataText, recordText } from '../dns/zone.ts'
-import { ProvisionError } from '../errors.ts'
+import { noTerminal, ProvisionError } from '../errors.ts'
 import { checkLines, exitCode } from './dns.ts'
 import { type DnsOptions, type WantedZones, wantedZones } from './dns-wanted.ts'
 import type { Io } from './io.ts'
@@ -23,12 +23,7 @@ export interface PublishOptions extends DnsOptions {
 
 /** Shows what has to change in the zones, asks once, does it, and waits until their authoritative servers say so. Returns the exit code. */
 export async function dnsPublish(options: PublishOptions, io: Io): Promise<number> {
-  if (!options.yes && io.ask === undefined)
-    throw new ProvisionError(
-      'provision',
-      'there is no terminal to ask on',
-      'say --yes to publish, or use “dns check” to look only',
-    )
+  if (!options.yes && io.ask === undefined) throw noTerminal('say --yes to publish, or use “dns check” to look only')
   return publishZones(await wantedZones(options, io), options, io)
 }
 

@@ -1,4 +1,4 @@
-import { Interrupted, ProvisionError } from '../errors.ts'
+import { Interrupted, noTerminal, ProvisionError } from '../errors.ts'
 import { listInventories, namesOf } from '../inventory/load.ts'
 import { type End, endLines, jsonReport, type Report, seconds, textReport } from '../ui/report.ts'
 import { type ApplyOptions, apply } from './apply.ts'
@@ -30,12 +30,7 @@ export async function fleet(options: FleetOptions, io: Io): Promise<number> {
   const { address, hostKey, check, yes } = options
   if (address !== undefined || hostKey !== undefined)
     throw new ProvisionError(address === undefined ? '--host-key' : '--address', 'is of one host, and several are named')
-  if (!check && !yes && io.ask === undefined)
-    throw new ProvisionError(
-      'provision',
-      'there is no terminal to ask on',
-      'say --yes to correct what differs, or --check to look only',
-    )
+  if (!check && !yes && io.ask === undefined) throw noTerminal('say --yes to correct what differs, or --check to look only')
   const names =
     options.hosts.length > 0 ? await namesOf(options.inventory, options.hosts) : await listInventories(options.inventory)
   if (names.length === 0) throw new ProvisionError('--all', 'there is no inventory', 'make one with “provision init”')

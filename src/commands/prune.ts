@@ -1,5 +1,5 @@
 import { borgHere } from '../borg-here.ts'
-import { ProvisionError } from '../errors.ts'
+import { noTerminal, ProvisionError } from '../errors.ts'
 import { backedUp } from './backed-up.ts'
 import type { Io } from './io.ts'
 import type { OpenOptions } from './open.ts'
@@ -16,8 +16,7 @@ export async function backupPrune(
   const { inventory, backup } = await backedUp(options)
   if (!backup.append_only)
     throw new ProvisionError(inventory.file, 'the host prunes its backups itself', '“append_only: true” leaves that to you')
-  if (!options.yes && io.ask === undefined)
-    throw new ProvisionError('provision', 'there is no terminal to ask on', 'say --yes to prune when no day is missing')
+  if (!options.yes && io.ask === undefined) throw noTerminal('say --yes to prune when no day is missing')
   await inventory.store.open()
   if (!backup.prune_key.known || !backup.passphrase.known)
     throw new ProvisionError(inventory.store.file, 'it has no key to prune with', `provision backup key --host ${inventory.name}`)

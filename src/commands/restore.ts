@@ -1,7 +1,4 @@
-import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
-import { ProvisionError } from '../errors.ts'
+import { noTerminal, ProvisionError } from '../errors.ts'
 import type { Inventory } from '../inventory.ts'
 import { becomeItself, begin, fetch, ground, listArchives, parseGround, place, placeMail } from '../restore.ts'
 import type { Sh } from '../sh.ts'
@@ -11,7 +8,7 @@ import type { Connection } from '../ssh/options.ts'
 import { parseLine } from '../ssh/public-key.ts'
 import { seconds } from '../ui/report.ts'
 import { apply } from './apply.ts'
-import { endpoint } from './arrival.ts'
+import { endpoint, knownHostsOf } from './arrival.ts'
 import { backedUp } from './backed-up.ts'
 import { must } from './backup.ts'
 import { recordLines } from './dns-lines.ts'
@@ -53,8 +50,7 @@ export async function restore(options: RestoreOptions, io: Io, given?: Source): 
   const { inventory } = await backedUp(options)
   const source = given ?? repository(options)
   if (given === undefined) await needSecrets(inventory)
-  if (!options.yes && io.ask === undefined)
-    throw new ProvisionError('provision', 'there is no terminal to ask on', 'say --yes to restore without a question')
+  if (!options.yes && io.ask === undefined) throw noTerminal('say --yes to restore without a question')
   if (options.mail) return restoreMail(options, io)
 
   const say = (line: string) => io.report.say(line)
@@ -202,9 +198,4 @@ async function itself(
     `; PTR of ${address}${now.address6 === undefined ? '' : ` and of ${now.address6}`}, at its provider: ${server.mail.hostname}.`,
     ...(address === server.address ? [] : [`; and “address: ${address}” in the inventory`]),
   ]
-}
-
-const knownHostsOf = (dir: string): string => {
-  const beside = join(dir, 'known_hosts')
-  return existsSync(beside) ? beside : join(homedir(), '.ssh', 'known_hosts')
 }

@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os'
 import { ProvisionError } from '../errors.ts'
 import { pin } from '../inventory/edit.ts'
 import type { Resource } from '../kind.ts'
@@ -7,6 +6,7 @@ import { recover } from '../run.ts'
 import type { Sh } from '../sh.ts'
 import { recipes, type Upgradable } from '../upgrade/recipes.ts'
 import { complaints, switchTo } from '../upgrade/switch.ts'
+import { who } from '../who.ts'
 import { type ChangeOptions, change, writable } from './change.ts'
 import type { Io } from './io.ts'
 import { type Opened, open } from './open.ts'
@@ -95,7 +95,7 @@ async function move(
 ): Promise<void> {
   const { connection } = opened
   const { architecture } = seen.host
-  await recover(connection, seen, `${userInfo().username}@${hostname()}`)
+  await recover(connection, seen, who())
   const signals = stopSignals((line) => io.report.say(line))
   try {
     const [artifact] = program.kind.send?.(program.desired, { architecture }) ?? []

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { hostname, userInfo } from 'node:os'
 import { sh } from '../sh.ts'
+import { who } from '../who.ts'
 import { adminWay, newLogin } from './again.ts'
 import { collect } from './exec.ts'
 import { place } from './known-hosts.ts'
@@ -59,7 +59,7 @@ export function connectionOver(options: LoginOptions, climbed: Climbed, shared =
     async work(script, onLine) {
       // A lock that was lost with its link, or with a laptop that slept, is taken again before anything is changed.
       if (held !== undefined && !held.held) await locked(held.who)
-      return work(root, address, script, held?.who ?? `${userInfo().username}@${hostname()}`, onLine)
+      return work(root, address, script, held?.who ?? who(), onLine)
     },
 
     put: (path, sha256) => put(root, address, path, sha256),

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { hostname, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { ProvisionError } from '../errors.ts'
+import { who } from '../who.ts'
 import { inAgent } from './agent.ts'
 import { readConfig } from './config.ts'
 import { readKey } from './key-file.ts'
@@ -31,7 +31,7 @@ export async function operatorKey({
     if (key !== undefined) return { publicKey: toLine(key, key.comment), made: false, source: file }
   }
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const comment = `${userInfo().username}@${hostname()}`
+  const comment = who()
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', path]).catch((error: Error) => {
     throw new ProvisionError(path, `a key could not be made: ${error.message}`, 'install openssh-client')
   })

@@ -1,5 +1,6 @@
 import type { Server } from '../inventory.ts'
 import { logins } from '../inventory.ts'
+import { validateCaddy } from '../kinds/caddy.ts'
 import { loginLine, verifyMaddy } from '../kinds/maddy.ts'
 import { type Sh, sh } from '../sh.ts'
 
@@ -43,8 +44,7 @@ export const recipes: Readonly<Record<Upgradable, (server: Server) => Recipe>> =
     state: '/var/lib/caddy',
     ports: [],
     user: 'caddy',
-    verify: (program) =>
-      sh`runuser -u caddy -- env HOME=/var/lib/caddy XDG_DATA_HOME=/var/lib/caddy XDG_CONFIG_HOME=/var/lib/caddy/config ${program} validate --adapter caddyfile --config /etc/caddy/Caddyfile`,
+    verify: (program) => validateCaddy(program, sh`/etc/caddy/Caddyfile`),
     canary: sh`
 for name in ${sites.flatMap(({ domain, aliases }) => [domain, ...aliases])}; do
   within 30 answers "$name" || { printf '%s: no answer but %s\n' "$name" "$answer" >&2; exit 1; }

@@ -65,13 +65,16 @@ export const notifyCurl = (to: {
   readonly token: Secret | undefined
   readonly ca: `/${string}` | undefined
 }): Secret => secretText`# Written by provision.
-url = ${quoted(`${to.url.replace(/\/$/, '')}/${to.topic}`)}
+${curlOf(`${to.url.replace(/\/$/, '')}/${to.topic}`)}${to.ca === undefined ? '' : `cacert = ${quoted(to.ca)}\n`}${to.token === undefined ? '' : secretText`header = ${to.token.map((token) => quoted(`Authorization: Bearer ${token}`))}\n`}`
+
+/** The lines of curl's configuration for one that is asked without anybody waiting: it fails by its exit code, within half a minute. */
+export const curlOf = (url: string): string => `url = ${quoted(url)}
 fail
 silent
 show-error
 connect-timeout = 10
 max-time = 30
 retry = 2
-${to.ca === undefined ? '' : `cacert = ${quoted(to.ca)}\n`}${to.token === undefined ? '' : secretText`header = ${to.token.map((token) => quoted(`Authorization: Bearer ${token}`))}\n`}`
+`
 
 const quoted = (value: string): string => `"${value.replaceAll(/[\\"]/g, '\\$&')}"`

@@ -1,4 +1,5 @@
 import { type Sh, sh } from '../../../../src/sh.ts'
+import { curlOf } from './provision-notify.ts'
 
 /** What is watched beyond what every host has. */
 export interface Watch {
@@ -200,11 +201,4 @@ ${heartbeat === undefined ? sh`` : sh`curl -q --config ${heartbeat} >/dev/null |
 
 /** What curl is told to say that the host is alive and was looked at, in a file: who knows the URL can say so too. */
 export const heartbeatCurl = (url: string): string => `# Written by provision.
-url = "${url.replaceAll(/[\\"]/g, '\\$&')}"
-fail
-silent
-show-error
-connect-timeout = 10
-max-time = 30
-retry = 2
-`
+${curlOf(url)}`
