@@ -20,10 +20,10 @@ ${script}
 
 /**
  * A script that changes things. It runs in a session of its own, so that nothing which happens to the connection reaches it, its output
- * in a file; `tail` shows that file while it grows. Only the process that waits for it holds the work lock (9): no daemon inherits it.
+ * in a file; `tail` shows that file while it grows. At the end comes what `tail` had not shown: all of it when that is little, else from where the other side says. Only the process that waits for it holds the work lock (9): no daemon inherits it.
  * Who had to wait for the lock must be there to hear that it begins, or else a dead run would correct behind a living one's back.
  */
-export function working(script: Sh, who: string, nonce: string, keep: number): Sh {
+export function working(script: Sh, who: string, nonce: string, little: number): Sh {
   const inner = sh`{
 umask 022
 ${script}
@@ -55,8 +55,11 @@ code=$?
 kill "$tail" 2>/dev/null
 wait "$tail" 2>/dev/null
 rm -f -- "$output"
-say done "$code" "$(stat -L -c %s /proc/self/fd/8)"
-tail -c ${keep} <&8
+size=$(stat -L -c %s /proc/self/fd/8)
+say done "$code" "$size"
+from=0
+[ "$size" -le ${little} ] || from=$(timeout 60 head -n 1)
+[ -z "$from" ] || tail -c "+$((from + 1))" <&8 | head -c "$((size - from))"
 exit 0
 }
 `

@@ -8,8 +8,8 @@ import { lineReader, records } from './records.ts'
 import type { Root, Talk } from './root.ts'
 import { working } from './scripts.ts'
 
-/** How much of what a correction printed comes back at its end. */
-const keptBytes = 64 * 1024
+/** What a correction printed is sent again from its beginning when it is no more than so many bytes: no question, no further round trip. */
+const little = 64 * 1024
 
 /**
  * Runs a script that changes things, under the host's work lock, so that it outlives this connection; `onLine` hears its lines as they come,
@@ -23,7 +23,7 @@ export function work(
   onLine: (line: string) => void = () => undefined,
 ): Promise<Output> {
   const nonce = randomBytes(8).toString('hex')
-  const text = working(script, `${who} since ${new Date().toISOString()}`, nonce, keptBytes).text
+  const text = working(script, `${who} since ${new Date().toISOString()}`, nonce, little).text
   return root.exec(sh`sh -s`, nonce, (channel) => follow(channel, address, nonce, text, onLine))
 }
 
@@ -35,22 +35,28 @@ async function follow(
   onLine: (line: string) => void,
 ): Promise<Talk<Output>> {
   const lines = lineReader(onLine)
-  const last: Buffer[] = []
+  let last: Buffer = Buffer.alloc(0)
   let state: 'noise' | 'stream' | 'end' = 'noise'
-  let [streamed, code, size] = [0, -1, -1]
+  // Of what it prints: how much was heard, how much of that is sent a second time, and how much there is.
+  let [heard, again, code, size] = [0, 0, -1, -1]
 
   const record = (words: string): void => {
     const [word, ...rest] = words.split(' ')
     if (word === 'start') state = 'stream'
     if (word === 'waiting') onLine(`waiting for the correction of a run that was lost: ${rest.join(' ')}`)
     if (word === 'begin') channel.write('go\n')
-    if (word === 'done') [state, code, size] = ['end', Number(rest[0]), Number(rest[1])]
+    if (word !== 'done') return
+    ;[state, code, size] = ['end', Number(rest[0]), Number(rest[1])]
+    if (size <= little) again = heard
+    else channel.write(`${heard}\n`)
   }
   const data = (bytes: Buffer): void => {
-    if (state === 'end') last.push(bytes)
-    if (state !== 'stream') return
-    streamed += bytes.length
-    lines.add(bytes)
+    if (state === 'noise') return
+    const fresh = bytes.subarray(again)
+    again -= bytes.length - fresh.length
+    heard += fresh.length
+    last = Buffer.concat([last, fresh]).subarray(-little)
+    lines.add(fresh)
   }
 
   const collected = collect(channel, address, records(nonce, { record, data }))
@@ -63,10 +69,7 @@ async function follow(
       `a correction was cut off there: exit code ${ended.code}: ${ended.stderr.toString().trim()}`,
       'run it again',
     )
-  const kept = Buffer.concat(last)
-  if (kept.length !== Math.min(size, keptBytes)) throw lost(address)
-  // What `tail` had not shown yet when it was ended.
-  lines.add(kept.subarray(Math.max(0, kept.length - (size - streamed))))
+  if (heard !== size) throw lost(address)
   lines.end()
-  return { began: { code, stdout: kept.toString(), stderr: '' } }
+  return { began: { code, stdout: last.toString(), stderr: '' } }
 }

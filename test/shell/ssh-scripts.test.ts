@@ -55,11 +55,23 @@ end`)
     }
   })
 
-test('working: the code, the size and the end of what it printed; nothing is left', () => {
-  const { stdout } = send(working(sh`printf 'é%s' 123456789; cat; exit 3`, 'ann', 'n0', 4).text)
-  assert.match(stdout, /n0 done 3 11\n6789$/)
+test('working: the code, the size and, where it is little, all that it printed once more; nothing is left', () => {
+  const { stdout } = send(working(sh`printf 'é%s' 123456789; cat; exit 3`, 'ann', 'n0', 11).text)
+  assert.match(stdout, /n0 done 3 11\né123456789$/)
   assert.deepEqual(readdirSync(join(dir, 'run')), ['work'])
   assert.equal(readFileSync(join(dir, 'run', 'work'), 'utf8'), 'ann\n')
+})
+
+test('working: of much it sends what comes after so many bytes, and of what a daemon prints later nothing', async () => {
+  const [go, done] = [join(dir, 'go'), join(dir, 'done')]
+  const daemon = sh`{ until [ -e ${go} ]; do sleep 0.01; done; printf more; touch ${done}; } &`
+  const { child, said, ended } = talkTo(working(sh`printf 123456789; ${daemon} exit 3`, 'ann', 'n0', 4))
+  await until(() => said().includes('n0 done 3 9\n'), 'it has ended')
+  writeFileSync(go, '')
+  await until(() => existsSync(done), 'the daemon has printed')
+  child.stdin!.write('5\n')
+  await ended
+  assert.match(said(), /n0 done 3 9\n6789$/)
 })
 
 test('working: what a killed one left goes with the next', () => {
