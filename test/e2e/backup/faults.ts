@@ -128,7 +128,22 @@ chmod 755 /usr/local/sbin/${program}`)
     await it().correct('--overwrite')
   })
 
-  test('fault: a damaged segment is found by the check, and told', async () => {
+  test('fault: a storage that keeps the line and says no more is given up, told, and the next backup is made', async () => {
+    const { host, rehearsal } = it()
+    await host.must(sh`sed -i 's/^patience=.*/patience=3/' /usr/local/sbin/provision-backup`)
+    const silent = rehearsal.internet.must(sh`until pkill -STOP -u box -f 'borg serve'; do :; done`)
+    try {
+      assert.match(await fails(it(), 'now'), /create: [\s\S]*nothing has moved for 3 s[\s\S]*the next run tries again/)
+      await silent
+      await heard(rehearsal, topic(it()), ({ message }) => /nothing has moved/.test(message))
+    } finally {
+      await rehearsal.internet.must(sh`pkill -KILL -u box -f 'borg serve' || :`)
+    }
+    await it().correct('--overwrite')
+    assert.equal((await backup(it(), 'now')).code, 0)
+  })
+
+  test('fault: a damaged segment is found by the check, and told, however much the storage has to say of it', async () => {
     const { rehearsal } = it()
     assert.equal((await backup(it(), 'check')).code, 0)
     const damage = sh`cd /srv/storage/backup/borg/*/data/0; f=$(ls -S | head -n 1); cp -p "$f" /root/segment; printf %s "$f" > /root/name

@@ -31,8 +31,9 @@ export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 export BORG_REPO=${repository} BORG_BASE_DIR=$state
 # A file, so that the passphrase stands in no environment and in no list of processes.
 export BORG_PASSCOMMAND="cat $settings/passphrase"
-# Whoever is not the pinned machine gets nothing; a line that went dead is noticed within two minutes.
-export BORG_RSH="ssh -F none -i $settings/id_ed25519 -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile=$settings/known_hosts -o GlobalKnownHostsFile=/dev/null -o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=4"
+export BORG_RSH='/usr/local/sbin/provision-backup ssh'
+# When borg has neither read nor written for so many seconds, twice, it is ended: a storage may keep the line and say no more.
+patience=900
 phase=begin
 said=/run/provision/backup.said
 mkdir -p /run/provision "$state"
@@ -44,8 +45,8 @@ fail() {
     words=$(tr '\r' '\n' < "$said" | grep -vE '^ *$|rebuilt index:|Checking segments' | grep -vE '^[0-9.]+ .?B O .* N ' | grep -vE '^(Local|Remote) Exception|^(Traceback|Platform|Linux|Borg|PID|CWD|sys\.argv|SSH_ORIGINAL)|^  ' | tail -n 5)
     # borg does not always wait for what ssh has to say.
     case $words in *'Connection closed by remote host'*)
-      ssh=$($BORG_RSH ${login(repository)} borg serve < /dev/null 2>&1 > /dev/null) || words="$words
-$ssh" ;;
+      words="$words
+$($BORG_RSH ${login(repository)} borg serve < /dev/null 2>&1 > /dev/null)" ;;
     esac
     reason="$reason: $words"
     case $words in
@@ -59,6 +60,8 @@ Somebody else works on the repository, or a run that died has left its lock: if 
 Nothing was repaired. What is damaged there is lost; “provision-backup borg check --repair” on the host makes the rest usable, and the next backup adds what is missing." ;;
       *'is incorrect'*) reason="$reason
 The passphrase in the secrets is not the one of this repository." ;;
+      *'nothing has moved'*) reason="$reason
+The storage kept the line and said no more; an archive is there as a whole or not at all, and the next run tries again." ;;
       *'Connection closed by remote host'* | *'onnection refused'* | *'timed out'* | *'not resolve'* | *'unreachable'*) reason="$reason
 The storage could not be reached; nothing there has changed, and the next run tries again." ;;
     esac
@@ -70,9 +73,33 @@ The storage could not be reached; nothing there has changed, and the next run tr
 # Exit code 1 of borg is a warning: a file changed while it was read.
 borg_() {
   : > "$said"
-  borg --lock-wait 60 "$@" 2>> "$said"
+  borg --lock-wait 60 "$@" 2>> "$said" &
+  awaited=$!
+  # It may outlive us for a second: without the lock, and without what our caller reads.
+  { exec < /dev/null > /dev/null 2>&1 8>&-; give_up "$awaited"; } &
+  wait "$awaited"
   code=$?
   [ "$code" -le 1 ] || return "$code"
+}
+give_up() {
+  moved=
+  until timeout "$patience" tail -f --pid="$1" /dev/null; do
+    now=$(cat "/proc/$1/io") || return
+    if [ "$now" = "$moved" ]; then
+      printf 'nothing has moved for %s s: given up\n' "$patience" >> "$said"
+      kill "$1"
+      timeout 30 tail -f --pid="$1" /dev/null || kill -9 "$1"
+    fi
+    moved=$now
+  done
+}
+# Whoever is not the pinned machine gets nothing; a line that went dead is noticed within two minutes.
+# One damaged segment makes the storage name every object of the index. borg reads no more of that once it has its answer, and waits for
+# ssh, which waits for its reader, for ever (borgbackup/borg#10165): so these lines stop here.
+ssh_() {
+  exec 8>&-
+  { ssh -F none -i "$settings/id_ed25519" -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$settings/known_hosts" -o GlobalKnownHostsFile=/dev/null -o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=4 "$@" 2>&1 >&3 3>&- |
+    grep -av --line-buffered 'ID: .* rebuilt index: .* committed index: ' >&2 3>&-; } 3>&1 >&-
 }
 begin() {
   phase=$1
@@ -80,7 +107,12 @@ begin() {
 }
 alone() {
   exec 8> /run/provision/backup.lock
-  flock -n 8 || fail 'another backup or check is running here'
+  flock -n 8 || {
+    # Its words and its phase stay its own.
+    echo 'another backup or check is running here' >&2
+    exit 1
+  }
+  : > "$said"
 }
 
 # Whole and of one moment, even while maddy writes.
@@ -108,7 +140,6 @@ dump() {
 
 run() {
   alone
-  : > "$said"
   started=$(date +%s)
   # The databases before the message files: a mail that came in between is in the archive and waits for nobody; the other order would lose it.
   dump
@@ -144,7 +175,6 @@ ${
 
 check() {
   alone
-  : > "$said"
   begin check
   # Here a warning is damage.
   if ! { borg_ check --progress && [ "$code" -eq 0 ]; }; then
@@ -174,6 +204,7 @@ case \${1:-} in
   check) check ;;
   init) init ;;
   borg) shift; exec borg "$@" ;;
+  ssh) shift; ssh_ "$@" ;;
   *) echo 'usage: provision-backup run | check | init | borg …' >&2; exit 2 ;;
 esac`
 
