@@ -24,6 +24,7 @@ export interface Flags {
   readonly mtaSts?: string
   readonly domain?: string
   readonly offline?: true
+  readonly keepRecords?: true
   readonly wait?: number
   readonly archive?: string
   readonly drill?: true

@@ -20,9 +20,9 @@ export function inventories(program: Command): void {
     .option('--mta-sts <mode>', 'none, testing or enforce')
     .option('--answers <file>', 'all of it, as in an inventory')
     .action(act(async (flags, io, [name]) => (await import('../commands/domain.ts')).domainAdd(change(flags), io, name)))
-  changing(domain.command('remove <domain>').description('takes one out, with the site of its name')).action(
-    act(async (flags, io, [name = '']) => (await import('../commands/domain.ts')).domainRemove(change(flags), io, name)),
-  )
+  changing(domain.command('remove <domain>').description('takes one out, with its records and the site of its name'))
+    .option('--keep-records', 'what is in the zones stays, and is printed')
+    .action(act(async (flags, io, [name = '']) => (await import('../commands/domain.ts')).domainRemove(change(flags), io, name)))
 
   const account = program.command('account').description('the mailboxes of an inventory: add, remove, password ADDRESS')
   for (const [verb, name, about] of [

@@ -24,6 +24,8 @@ export interface Concern {
   readonly notes?: readonly string[]
   /** Its records are written by us: they are shown before the question. */
   readonly publishes?: boolean
+  /** What is done to the zones once it is agreed to and before the file is written: nothing is written unless it returns 0. */
+  readonly first?: { readonly lines: readonly string[]; readonly asks: string; run(): Promise<number> } | undefined
   /** Corrects the host instead of those playbooks. */
   readonly then?: ((inventory: Inventory) => Promise<number>) | undefined
 }
@@ -50,7 +52,7 @@ export async function writable({ inventory: given, host, yes }: ChangeOptions, i
 export async function change(
   { inventory, text }: Writable,
   edit: Edit,
-  { concerns, notes = [], publishes = false, then }: Concern,
+  { concerns, notes = [], publishes = false, first, then }: Concern,
   options: ChangeOptions,
   io: Io,
 ): Promise<number> {
@@ -59,16 +61,18 @@ export async function change(
   const only = options.apply ? await known(concerns, options, io) : []
   const shown = near(file)
   io.report.diff(unified(shown, text, edited.text))
-  const publish = publishes ? ', and publish its records' : ''
+  const also = first?.asks ?? (publishes ? 'publish its records' : '')
   const question = options.apply
-    ? `Write this, ${publishes ? '' : 'and '}correct ${name} (${only.join(', ')})${publish}?`
+    ? `Write this, ${also === '' ? 'and ' : ''}correct ${name} (${only.join(', ')})${also === '' ? '' : `, and ${also}`}?`
     : 'Write this?'
   const records = recordLines(before, edited.server, publishes)
-  if (publishes) io.report.diff(records)
+  if (publishes) io.report.diff(first?.lines ?? records)
   if (!options.yes && !(await io.ask!.confirm(question))) {
     io.report.say('nothing was written')
     return 1
   }
+  const code = (await first?.run()) ?? 0
+  if (code !== 0) return code
   await write(file, text, edited)
   io.report.say(`wrote ${shown}`)
   for (const note of notes) io.report.say(note)

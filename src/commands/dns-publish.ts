@@ -66,8 +66,8 @@ export async function publishZones({ server, store, zones }: WantedZones, option
     await provider.publish(change, zones.get(change.zone) ?? [])
     io.report.say(`${change.zone}: published at ${provider.name}`)
   }
-  const seen = () => checkZones(zones, look)
-  let checks = await seen()
+  const seen = async () => (await checkZones(zones, look)).map(withoutWildcards)
+  let checks: readonly ZoneCheck[] = await seen()
   // It was written and never given out: a run that died, an API that failed at the last step.
   const silent = checks.filter(({ zone, findings }) => findings.length > 0 && !changes.some((change) => change.zone === zone))
   for (const { zone } of silent) await provider.publish({ zone, add: [], remove: [] }, [])
@@ -96,7 +96,13 @@ async function until(first: readonly ZoneCheck[], seen: () => Promise<readonly Z
 }
 
 const waited = (checks: readonly ZoneCheck[]): boolean =>
-  checks.some(({ findings }) => findings.some(({ state }) => state !== 'extra'))
+  checks.some(({ findings }) => findings.some(({ state, ours }) => state !== 'extra' || ours))
+
+/** For an address of ours that is gone a wildcard above may answer, with the same. */
+const withoutWildcards = (check: ZoneCheck): ZoneCheck => ({
+  ...check,
+  findings: check.findings.filter(({ ours, type }) => !(ours && (type === 'A' || type === 'AAAA'))),
+})
 
 /** What is too much and stays was told with the plan: it is no failure. */
 const withoutExtra =
@@ -104,10 +110,11 @@ const withoutExtra =
   (check: ZoneCheck): ZoneCheck => ({
     ...check,
     trouble: [],
-    findings: check.findings.filter(({ state }) => prune || state !== 'extra'),
+    findings: check.findings.filter(({ state, ours }) => prune || ours || state !== 'extra'),
   })
 
-function changeLines({ zone, add, remove }: ZoneChange, stays: readonly Said[]): readonly string[] {
+/** A change of a zone as an operator reads it, with what is too much and stays. */
+export function changeLines({ zone, add, remove }: ZoneChange, stays: readonly Said[]): readonly string[] {
   if (add.length + remove.length + stays.length === 0) return []
   const said = (one: Said) => `${one.name}. ${one.type} ${dataText(one)}`
   return [

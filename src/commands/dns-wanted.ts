@@ -1,4 +1,5 @@
 import { readFacts } from '../dns/facts.ts'
+import { publishingKeys } from '../dns/providers.ts'
 import { type DnsRecord, desiredRecords, type HostFacts } from '../dns/records.ts'
 import { ProvisionError } from '../errors.ts'
 import { type Inventory, loadInventory, type Server } from '../inventory.ts'
@@ -22,7 +23,7 @@ export interface WantedZones {
 
 /** What should be published of these domains, with what the host alone knows. Throws ProvisionError. */
 export async function wantedZones(options: DnsOptions, io: Io): Promise<WantedZones> {
-  const { server, store, facts } = options.offline ? await unasked(options, io) : await asked(options, io)
+  const { server, store, facts } = options.offline ? await unasked(options, io) : await hostFacts(options, io)
   const all = desiredRecords(server, facts)
   const { domain } = options
   if (domain === undefined) return { server, store, zones: all }
@@ -31,13 +32,25 @@ export async function wantedZones(options: DnsOptions, io: Io): Promise<WantedZo
   return { server, store, zones: new Map([[domain, records]]) }
 }
 
+/** Whether the records of this inventory are written by us: somebody keeps its zones, and the key for that is there. */
+export async function canPublish({ server, store }: Pick<Inventory, 'server' | 'store'>): Promise<boolean> {
+  const keys = publishingKeys(server)
+  if (keys.length === 0) return false
+  await store.open()
+  return keys.every(({ name }) => store.value(name) !== undefined)
+}
+
 async function unasked(options: DnsOptions, io: Io) {
   const { server, store } = await loadInventory(options.inventory, options.host)
   io.report.say('without the host: its DKIM keys and the key of its certificate (TLSA) are not among these')
   return { server, store, facts: {} }
 }
 
-async function asked(options: DnsOptions, io: Io): Promise<Omit<WantedZones, 'zones'> & { readonly facts: HostFacts }> {
+/** An inventory, and what only its host knows of its zones: it is asked. */
+export async function hostFacts(
+  options: OpenOptions,
+  io: Io,
+): Promise<Omit<WantedZones, 'zones'> & { readonly facts: HostFacts }> {
   const { connection, server, store, close } = await open(options, io)
   try {
     const facts = await readFacts(connection, server)

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { rootCertificates } from 'node:tls'
 import { checkZone } from '../dns/check.ts'
-import { publishingKeys } from '../dns/providers.ts'
 import { resolvers } from '../dns/servers.ts'
 import { CouldNotLook } from '../doctor/check.ts'
 import { checks } from '../doctor/checks.ts'
@@ -14,17 +13,9 @@ import { resultLines } from '../ui/verdicts.ts'
 import { type ChangeOptions, correct, known, near } from './change.ts'
 import { dkimLines } from './dns-lines.ts'
 import { publishZones } from './dns-publish.ts'
-import { type WantedZones, wantedZones } from './dns-wanted.ts'
+import { canPublish, type WantedZones, wantedZones } from './dns-wanted.ts'
 import type { Io } from './io.ts'
 import { type Opened, open } from './open.ts'
-
-/** Whether the records of this inventory are written by us: somebody keeps its zones, and the key for that is there. */
-export async function canPublish({ server, store }: Pick<Inventory, 'server' | 'store'>): Promise<boolean> {
-  const keys = publishingKeys(server)
-  if (keys.length === 0) return false
-  await store.open()
-  return keys.every(({ name }) => store.value(name) !== undefined)
-}
 
 /**
  * A domain that stands in the inventory, until a mail of it is signed and found good: mail, records, web, then the policy that is

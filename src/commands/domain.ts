@@ -7,6 +7,7 @@ import { DomainShape } from '../inventory/mail.ts'
 import { type Answers, converse, type Topic } from '../ui/converse.ts'
 import { question } from '../ui/fields.ts'
 import { type ChangeOptions, change, near, type Writable, writable } from './change.ts'
+import { canPublish } from './dns-wanted.ts'
 import { domainOf, domainTopics, type NewDomain } from './domain-questions.ts'
 import type { Io } from './io.ts'
 
@@ -33,23 +34,39 @@ export async function domainAdd(options: DomainOptions, io: Io, name?: string): 
   }
   const { domain, site } =
     options.answers === undefined ? await asked(found, options, io, name) : await fromFile(options.answers, name)
-  const { canPublish, goOn } = await import('./domain-goes-on.ts')
+  const { goOn } = await import('./domain-goes-on.ts')
   const publishes = options.apply && (await canPublish(found.inventory))
   const then = options.apply ? (inventory: Inventory) => goOn(domain.name, options, io, inventory) : undefined
   return change(found, addDomain(domain, { site }), { concerns, publishes, then }, options, io)
 }
 
-/** A domain goes from the inventory, with the site of its name. Returns the exit code. */
-export async function domainRemove(options: ChangeOptions, io: Io, name: string): Promise<number> {
+/** What `provision domain remove` may be told besides. */
+export interface RemoveOptions extends ChangeOptions {
+  /** Its records stay in the zones, and are printed. */
+  readonly keepRecords?: boolean | undefined
+}
+
+/**
+ * A domain goes: our records of it from the zones, then the domain from the inventory, with the site of its name. What stands in the
+ * zones by another hand stays. Stopped anywhere, the same command goes on. Returns the exit code.
+ */
+export async function domainRemove(options: RemoveOptions, io: Io, name: string): Promise<number> {
   const found = await writable(options, io)
-  const { domains, sites } = found.inventory.server
+  const { server, file } = found.inventory
+  const { domains, sites } = server
+  const edit = removeDomain(name)
+  const after = edit(file, found.text).server
   const accounts = domains.find((domain) => domain.name === name)?.accounts ?? []
   const site = sites.find(({ domain }) => domain === name)
   const notes = [
     ...(accounts.length === 0 ? [] : [stays(accounts.map(({ address }) => address))]),
     ...(site === undefined ? [] : [`its pages stay on the host, in ${site.root}`]),
   ]
-  return change(found, removeDomain(name), { concerns, notes }, options, io)
+  if (!options.apply || options.keepRecords || !(await canPublish(found.inventory)))
+    return change(found, edit, { concerns, notes }, options, io)
+  const { lines, take } = await (await import('./domain-leaves.ts')).leaving(found.inventory, after, options, io)
+  const first = { lines, asks: lines.length === 0 ? '' : 'take its records out of the zones', run: take }
+  return change(found, edit, { concerns, notes, publishes: true, first }, options, io)
 }
 
 /** What leaves the inventory does not leave the host by itself. */

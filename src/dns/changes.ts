@@ -5,15 +5,15 @@ import type { ZoneChange } from './update.ts'
 
 /**
  * What has to be done about these differences. What stands in the way of ours goes; what is too much goes only when it makes ours
- * count for nothing, else with `prune`. Nothing else is touched. Pure.
+ * count for nothing or was ours, else with `prune`. Nothing else is touched. Pure.
  */
 export function changeOf(
   zone: string,
   differences: readonly Difference[],
   { prune = false }: { readonly prune?: boolean | undefined } = {},
 ): ZoneChange {
-  const remove = differences.flatMap(({ state, seen }) =>
-    seen.filter((said) => state === 'wrong' || (state === 'extra' && (prune || spoils(said)))),
+  const remove = differences.flatMap(({ state, seen, ours }) =>
+    seen.filter((said) => state === 'wrong' || ours || (state === 'extra' && (prune || spoils(said)))),
   )
   const add = differences.flatMap(({ record }) => (record === undefined ? [] : [record]))
   return { zone, remove: unique(remove), add: unique(add) }
@@ -24,7 +24,7 @@ export const isEmpty = ({ remove, add }: ZoneChange): boolean => remove.length +
 
 /** What is too much, and stays: it is told, and gone with `prune`. */
 export const leftAlone = (differences: readonly Difference[]): readonly Said[] =>
-  differences.flatMap(({ state, seen }) => (state === 'extra' ? seen.filter((said) => !spoils(said)) : []))
+  differences.flatMap(({ state, seen, ours }) => (state === 'extra' && !ours ? seen.filter((said) => !spoils(said)) : []))
 
 /** A second record of a kind of which there may be one: with two of them neither counts. */
 const spoils = (said: Said): boolean => said.type === 'TXT' && purpose(said) !== 'TXT'

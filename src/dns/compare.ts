@@ -12,6 +12,8 @@ export interface Difference {
   readonly seen: readonly Said[]
   /** What goes wrong when nobody mends it. */
   readonly risk: string
+  /** What is too much is of our own making: it goes without being asked for. */
+  readonly ours?: true
 }
 
 /** What one looks for at a name. */
@@ -30,6 +32,7 @@ export function wantedOf(records: readonly DnsRecord[]): readonly Wanted[] {
   }
   for (const record of records) {
     add(record.name, record.type, [record])
+    if (record.absent) continue
     // An address of the other kind, which nobody answers at, is as bad as a wrong one.
     if (record.type === 'A') add(record.name, 'AAAA', [])
     if (record.type === 'AAAA') add(record.name, 'A', [])
@@ -38,7 +41,8 @@ export function wantedOf(records: readonly DnsRecord[]): readonly Wanted[] {
 }
 
 /** In what a name differs, given what is there. Pure. TXT are compared as a set, and only with those of the same purpose. */
-export function differences({ name, type, records }: Wanted, there: readonly Said[]): readonly Difference[] {
+export function differences({ name, type, records: all }: Wanted, there: readonly Said[]): readonly Difference[] {
+  const records = all.filter(({ absent }) => !absent)
   const alias = there.filter((said) => said.type === 'CNAME')
   if (alias.length > 0) return records.map((record) => ({ state: 'wrong', name, type, record, seen: alias, risk: risk(record) }))
   const left = [...there]
@@ -54,8 +58,21 @@ export function differences({ name, type, records }: Wanted, there: readonly Sai
   })
   const told = new Set(wrong.flatMap(({ seen }) => seen))
   const ours = new Set(records.map(purpose))
-  const extra = left.filter((said) => !told.has(said) && (type === 'TXT' || type === 'CAA' ? ours.has(purpose(said)) : true))
-  return [...wrong, ...extra.map((said): Difference => ({ state: 'extra', name, type, seen: [said], risk: tooMuch(said) }))]
+  const rest = left.filter((said) => !told.has(said))
+  const done = rest.filter((said) => all.some((record) => record.absent && sameMeaning(said, record)))
+  // Where all that was ours shall go, the rest is somebody else's.
+  const strangers = rest.filter(
+    (said) =>
+      !done.includes(said) &&
+      (type === 'TXT' || type === 'CAA' ? ours.has(purpose(said)) : records.length > 0 || all.length === 0),
+  )
+  return [
+    ...wrong,
+    ...strangers.map((said): Difference => ({ state: 'extra', name, type, seen: [said], risk: tooMuch(said) })),
+    ...done.map(
+      (said): Difference => ({ state: 'extra', name, type, seen: [said], risk: 'of ours, and not used any more', ours: true }),
+    ),
+  ]
 }
 
 function tooMuch(said: Said): string {

@@ -9,6 +9,8 @@ export interface DnsRecord {
   readonly type: 'A' | 'AAAA' | 'CAA' | 'MX' | 'PTR' | 'SRV' | 'TLSA' | 'TXT'
   readonly ttl: number
   readonly data: string
+  /** One of ours that shall not be there any more: what says the same goes, and nothing else at that name. */
+  readonly absent?: true
 }
 
 /** What the inventory does not know: it is made on the host. What is left out is not published. */
@@ -23,10 +25,31 @@ type Published = Pick<Server, 'hostname' | 'address' | 'address6' | 'domains' | 
 
 /** What should be published: the records of each zone, one zone a domain. Pure. */
 export function desiredRecords(server: Published, facts: HostFacts = {}): ReadonlyMap<string, readonly DnsRecord[]> {
-  const all = [...hostRecords(server, facts), ...server.domains.flatMap((domain) => domainRecords(server, domain, facts))]
   const zones = server.domains.map(({ name }) => name)
-  const unique = new Map(all.map((record) => [[record.name, record.type, record.data].join(' '), record]))
+  const unique = new Map(everyRecord(server, facts).map((record) => [keyOf(record), record]))
   return new Map(zones.map((zone) => [zone, [...unique.values()].filter(({ name }) => zoneOf(name, zones) === zone)]))
+}
+
+/**
+ * What stands in the zones of `before` by our hand and is not wanted any more by `after`, as records that shall go. An address of
+ * another host is that host's business, and stays. Pure.
+ */
+export function goneRecords(
+  before: Published,
+  after: Published,
+  facts: HostFacts = {},
+): ReadonlyMap<string, readonly DnsRecord[]> {
+  // A name of the mail server may be in the zone of a domain that goes.
+  const kept = new Set(everyRecord(after, facts).map(keyOf))
+  const own = [before.address, before.address6]
+  const goes = (record: DnsRecord) =>
+    !kept.has(keyOf(record)) && ((record.type !== 'A' && record.type !== 'AAAA') || own.includes(record.data))
+  return new Map(
+    [...desiredRecords(before, facts)].flatMap(([zone, records]) => {
+      const gone = records.filter(goes).map((record): DnsRecord => ({ ...record, absent: true }))
+      return gone.length === 0 ? [] : [[zone, gone] as const]
+    }),
+  )
 }
 
 /** The PTR records of both addresses: they are set at the provider. */
@@ -38,6 +61,13 @@ export function reverseRecords({ address, address6, mail, dns }: Published): rea
 /** The id of a domain's MTA-STS policy: another one when and only when the policy is. */
 export const policyId = (domain: Pick<Domain, 'mta_sts'>, mx: string): string =>
   createHash('sha256').update(mtaStsPolicy(domain, mx)).digest('hex').slice(0, 20)
+
+const everyRecord = (server: Published, facts: HostFacts): readonly DnsRecord[] => [
+  ...hostRecords(server, facts),
+  ...server.domains.flatMap((domain) => domainRecords(server, domain, facts)),
+]
+
+const keyOf = ({ name, type, data }: DnsRecord): string => [name, type, data].join(' ')
 
 /** Names that change soon, or that a mistake in should leave soon. */
 const shortTtl = 600

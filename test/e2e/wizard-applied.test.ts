@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { Resolver } from 'node:dns/promises'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -97,7 +98,20 @@ test('account, alias and domain: each is corrected at once, and the last removal
     /the mail and the password of eve@example\.org stay on the host/,
   )
   assert.equal(text(), before)
-  await change('domain', 'remove', 'shop.example.org')
+  const removed = await change('domain', 'remove', 'shop.example.org')
+  assert.match(removed.stdout, /^ {2}- default\._domainkey\.shop\.example\.org\. TXT "v=DKIM1; k=rsa; p=/m)
+  assert.doesNotMatch(removed.stdout, /^ {2}- \S*(?<!shop\.example\.org)\. /m)
+  const dns = new Resolver()
+  dns.setServers([rehearsal.dnsServer])
+  for (const [at, type] of [
+    ['', 'MX'],
+    ['', 'CAA'],
+    ['_dmarc.', 'TXT'],
+    ['default._domainkey.', 'TXT'],
+    ['_imaps._tcp.', 'SRV'],
+  ] as const)
+    await assert.rejects(dns.resolve(`${at}shop.example.org`, type), { code: /^ENO(DATA|TFOUND)$/ }, `${at} ${type}`)
+  assert.deepEqual((await dns.resolve('example.org', 'MX')).length, 1)
   const settled = await $({ quiet: true })`${process.execPath} ${bin} --host my --inventory ${made.dir} --check`
   assert.match(settled.stdout, /^nothing to do/m)
 })

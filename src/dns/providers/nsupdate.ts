@@ -41,7 +41,7 @@ export function nsupdate(dns: Nsupdate, resolvers: readonly NameServer[]): Provi
         // A domain may be a part of a zone.
         const { zone } = await authorities(change.zone, resolvers)
         // A wildcard may have answered for an address, and it stops where something new stands. Adding what is there changes nothing.
-        const addresses = records.filter(({ type }) => type === 'A' || type === 'AAAA')
+        const addresses = records.filter(({ type, absent }) => !absent && (type === 'A' || type === 'AAAA'))
         await update(await server, { ...change, zone, add: [...change.add, ...addresses] }, key())
       })
     },
