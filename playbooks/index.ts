@@ -9,6 +9,7 @@ import { caddy } from './caddy.ts'
 import { certificates } from './certificates.ts'
 import { fail2ban } from './fail2ban.ts'
 import { firewall } from './firewall.ts'
+import { ldap } from './ldap.ts'
 import { maddy } from './maddy.ts'
 import { msmtp } from './msmtp.ts'
 import { nebula } from './nebula.ts'
@@ -38,6 +39,8 @@ export const server = (s: Server, { prune, reboot = false, origins }: Context): 
     // Before maddy, which asks it whether other servers' keys are vouched for.
     unbound(s),
     certificates({ ...s, origin: origins['acme.sh'] }),
+    // Before maddy, whose configuration names the program that asks the directory.
+    ldap(s),
     maddy({ ...s, origin: origins.maddy, stampKey: s.stamp_key, prune }),
     caddy({ ...s, origin: origins.caddy, stampKey: s.stamp_key }),
     msmtp({ ...s, stampKey: s.stamp_key }),

@@ -1,6 +1,7 @@
 import { aliases, leaving } from '../files/etc/maddy/aliases.ts'
 import { maddyConf } from '../files/etc/maddy/maddy.conf.ts'
 import { acmePlaces } from '../files/usr/local/sbin/provision-certificates.ts'
+import { ldapPlaces } from '../files/usr/local/sbin/provision-ldap.ts'
 import { aliasLines, leavingAliases, logins, type Server, systemLogin } from '../src/inventory.ts'
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { directory } from '../src/kinds/directory.ts'
@@ -61,6 +62,7 @@ export const maddy = ({ mail, domains, dns, rspamd, origin, stampKey, prune }: M
           catchAll: domains.flatMap(({ name, catch_all: to }) => (to === undefined ? [] : [{ domain: name, to }])),
           system: { address: systemLogin(mail).address, to: `postmaster@${mail.primary}` },
           rspamd: rspamd !== undefined,
+          ldap: mail.ldap !== undefined,
           maxRecipients: mail.limits.max_recipients,
           ratePerHour: mail.limits.rate_per_hour,
         }),
@@ -94,6 +96,8 @@ ${verifyMaddy('/usr/local/bin/maddy', sh`"$tmp"`)}`,
           ...(dns.resolver === undefined ? [] : (['/etc/resolv.conf'] as const)),
         ],
       }),
+      // A directory that is not declared any more gives nobody a mailbox.
+      ...(mail.ldap === undefined ? [service({ unit: 'provision-ldap.timer', state: 'off' })] : []),
     ]),
     step('See that the certificate is served', [
       servedCertificate({
@@ -113,6 +117,7 @@ ${verifyMaddy('/usr/local/bin/maddy', sh`"$tmp"`)}`,
         credentials: [...accounts, systemLogin(mail)].map(({ name }) => name),
         mailboxes: accounts.flatMap(({ mailboxes }) => mailboxes),
         domains: domains.map(({ name }) => name),
+        ...(mail.ldap === undefined ? {} : { directory: ldapPlaces.addresses }),
         others: prune ? 'remove' : 'keep',
       }),
     ]),

@@ -12,7 +12,7 @@ export function scriptsOf(step: Step): readonly Sh[] {
   const drift = step.resources.map((resource) => {
     const { id, kind, desired } = resource
     const current = kind
-      .parse(absent[kind.name]?.(kind.key(desired)) ?? assert.fail(`no absent state for ${kind.name}`), [desired])
+      .parse(absent[kind.name]?.(kind.key(desired), desired) ?? assert.fail(`no absent state for ${kind.name}`), [desired])
       .get(kind.key(desired))
     assert.notEqual(current, undefined, `${id}: its absent state is unknown`)
     const changes = kind.diff(desired, current)
@@ -37,15 +37,15 @@ export function scriptFiles({ resources }: Step): readonly { readonly path: stri
 }
 
 /** The state in which nothing is there yet, as each kind's own probe would print it; else an empty answer. */
-const absent: Readonly<Record<string, (key: string) => string>> = {
+const absent: Readonly<Record<string, (key: string, desired: unknown) => string>> = {
   file: (path) => `absent ${path}\n`,
   directory: (path) => `absent ${path}\n`,
   packages: () => 'end\n',
   // What must be on is absent; what must be off is on.
-  service: (unit) =>
+  service: (unit, desired) =>
     unit === 'systemd-resolved.service'
       ? `Id=${unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n\nstale ${unit}\n`
-      : unit === 'ssh.socket' || unit.startsWith('rpcbind')
+      : ['off', 'masked'].includes((desired as { state?: string }).state ?? 'on')
         ? `Id=${unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n`
         : `Id=${unit}\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\nstale ${unit}\n`,
   user: (name) => `absent ${name}\n`,

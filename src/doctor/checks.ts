@@ -9,6 +9,7 @@ import { disk } from './checks/disk.ts'
 import { dns } from './checks/dns.ts'
 import { greeting } from './checks/greeting.ts'
 import { jails } from './checks/jails.ts'
+import { ldap } from './checks/ldap.ts'
 import { mtaSts } from './checks/mta-sts.ts'
 import { openRelay } from './checks/open-relay.ts'
 import { outboundMail } from './checks/outbound-mail.ts'
@@ -49,6 +50,7 @@ export const checks: readonly Check[] = [
   queue,
   backup,
   overlay,
+  ldap,
   updates,
   reboot,
   release,

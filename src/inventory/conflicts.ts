@@ -1,5 +1,6 @@
 import type * as z from 'zod'
 import { accountAddresses, localPart } from './derived.ts'
+import { ldapConflicts } from './ldap-conflicts.ts'
 import type { ServerShape } from './server.ts'
 
 /** Something in an inventory that contradicts something else in it. */
@@ -17,6 +18,7 @@ export function conflicts(server: z.output<typeof ServerShape>): readonly Confli
     ...inPorts(server),
     ...inLocales(server),
     ...inOverlay(server),
+    ...ldapConflicts(server),
   ]
 }
 
@@ -59,7 +61,8 @@ function* inAddresses({ domains, mail }: Shape): Iterable<Conflict> {
     if (domain.catch_all !== undefined && !(mine(domain.catch_all) && ofAccounts.has(domain.catch_all)))
       yield { path: [...at, 'catch_all'], message: `${domain.catch_all} is no account of ${domain.name}` }
   }
-  const exists = (address: string) => seen.has(address) || /^(?:postmaster|abuse)@/.test(address)
+  // Who is in the directory, it alone knows.
+  const exists = (address: string) => mail.ldap !== undefined || seen.has(address) || /^(?:postmaster|abuse)@/.test(address)
   for (const [d, { aliases, dmarc, tls_reports }] of domains.entries()) {
     const pointers = [
       ...aliases.flatMap(({ to }, i) => to.map((target, j) => ({ target, path: ['domains', d, 'aliases', i, 'to', j] }))),

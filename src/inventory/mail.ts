@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { AddressHere, HostName, LocalPart, Target } from './fields.ts'
+import { Ldap } from './ldap.ts'
 import { Address4, Address6 } from './networks.ts'
 import { secretField, unbound } from './secret-field.ts'
 
@@ -42,6 +43,9 @@ export const Mail = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'what a stolen password is worth' }),
+  ldap: Ldap.optional().meta({
+    description: 'people of an LDAP directory have mailboxes besides the declared accounts; nobody when left out',
+  }),
 })
 
 /** Credentials and a mailbox. */

@@ -6,20 +6,31 @@ export interface UndeclaredMail {
   readonly credentials: readonly string[]
   readonly mailboxes: readonly string[]
   readonly domains: readonly string[]
+  /** The file with the addresses of a directory, whose mailboxes are declared there. Until it is there nobody knows whose they are. */
+  readonly directory?: `/${string}`
   /** What becomes of others: a mailbox is somebody's, and goes only when the run says so, after a copy. */
   readonly others: 'keep' | 'remove'
 }
 
 type What = 'credentials' | 'mailbox' | 'domain'
-type State = readonly { readonly what: What; readonly name: string }[]
+interface Row {
+  readonly what: What
+  readonly name: string
+}
+interface State {
+  readonly rows: readonly Row[]
+  /** Who is in the directory; nothing when that is not known. */
+  readonly listed?: readonly string[]
+}
 
 /** Who has an account on the mail server and is not declared. */
 export const undeclaredMail = defineKind<UndeclaredMail, State>({
   name: 'undeclared-mail',
   key: () => 'maddy',
 
-  probe: () => sh`
+  probe: (all) => sh`
 ${maddyAccounts}
+${all.flatMap(({ directory }) => (directory === undefined ? [] : [sh`if [ -f ${directory} ]; then sed 's/^/listed /' ${directory}; else printf 'unlisted\n'; fi`]))}
 for f in /var/lib/maddy/dkim_keys/*_default.key; do
   if [ -f "$f" ]; then f=\${f##*/}; printf 'domain %s\n' "\${f%_default.key}"; fi
 done
@@ -28,7 +39,11 @@ printf 'end\n'`,
   parse: (output) => {
     if (!/^end$/m.test(output)) return new Map()
     const rows = [...output.matchAll(/^(?:(credentials) (.*) [0-9a-f]{64}|(mailbox|domain) (.*))$/gm)]
-    return new Map([['maddy', rows.map(([, a, b, c, d]) => ({ what: (a ?? c) as What, name: (b ?? d)! }))]])
+    const state: State = {
+      rows: rows.map(([, a, b, c, d]) => ({ what: (a ?? c) as What, name: (b ?? d)! })),
+      ...(/^unlisted$/m.test(output) ? {} : { listed: [...output.matchAll(/^listed (.+)$/gm)].map(([, name]) => name!) }),
+    }
+    return new Map([['maddy', state]])
   },
 
   diff: (wanted, have): readonly Change[] =>
@@ -43,9 +58,9 @@ ${changes.map(({ field, from }) => removals[field as What](from))}`,
     wanted.others === 'remove' ? [] : strangers(wanted, have).map(({ what, name }) => `undeclared ${words[what](name)}`),
 })
 
-const strangers = ({ credentials, mailboxes, domains }: UndeclaredMail, have: State): State => {
-  const declared = { credentials, mailbox: mailboxes, domain: domains }
-  return have.filter(({ what, name }) => !declared[what].includes(name))
+const strangers = ({ credentials, mailboxes, domains }: UndeclaredMail, { rows, listed }: State): readonly Row[] => {
+  const declared = { credentials, mailbox: [...mailboxes, ...(listed ?? [])], domain: domains }
+  return rows.filter(({ what, name }) => !declared[what].includes(name) && (what !== 'mailbox' || listed !== undefined))
 }
 
 const words: Readonly<Record<What, (name: string) => string>> = {

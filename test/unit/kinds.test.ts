@@ -525,6 +525,13 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     `credentials x y ${row}\nmailbox it's a\nmailbox a@b.c\ndomain d.e\nend\n`,
     ['credentials x y → absent', "mailbox it's a → absent", 'domain d.e → absent'],
   ],
+  [
+    'undeclared-mail: whom the directory lists stays',
+    others('remove', '/l'),
+    `mailbox lea@b.c\nmailbox x@b.c\nlisted lea@b.c\nend\n`,
+    ['mailbox x@b.c → absent'],
+  ],
+  ['undeclared-mail: whom the directory lists is not known yet', others('remove', '/l'), 'mailbox x@b.c\nunlisted\nend\n', []],
   ['undeclared-mail: before the first start', others('remove'), 'end\n', []],
   ['undeclared-mail: a database that cannot be read is unknown', others('remove'), '', 'unknown'],
 
@@ -638,8 +645,9 @@ function unit(load: string, active: string, enabled: string, reload = 'no'): str
   return `Id=a.service\nLoadState=${load}\nActiveState=${active}\nUnitFileState=${enabled}\nNeedDaemonReload=${reload}\n`
 }
 
-function others(what: 'keep' | 'remove'): Resource {
-  return undeclaredMail({ credentials: ['a@b.c'], mailboxes: ['a@b.c'], domains: ['b.c'], others: what })
+function others(what: 'keep' | 'remove', directory?: `/${string}`): Resource {
+  const declared = { credentials: ['a@b.c'], mailboxes: ['a@b.c'], domains: ['b.c'] }
+  return undeclaredMail({ ...declared, others: what, ...(directory === undefined ? {} : { directory }) })
 }
 
 function nft(rules: string): Resource {

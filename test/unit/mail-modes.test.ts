@@ -7,14 +7,15 @@ import { referencePlaybooks, referenceServer } from '../reference.ts'
 type Mode = Server['mail']['mode']
 
 /** An inventory with two domains, in which `a.example` has what `change` says. */
-const server = (mode: Mode, ...domains: readonly Record<string, unknown>[]) =>
+const server = (mode: Mode, ...domains: readonly Record<string, unknown>[]) => withMail({ mode }, ...domains)
+const withMail = (mail: Record<string, unknown>, ...domains: readonly Record<string, unknown>[]) =>
   Server.safeParse({
     version: 1,
     hostname: 'a.example',
     address: '192.0.2.1',
     admin: { user: 'alice' },
     dns: { provider: 'ovh' },
-    mail: { hostname: 'mx1.a.example', primary: 'a.example', mode },
+    mail: { hostname: 'mx1.a.example', primary: 'a.example', ...mail },
     domains,
   })
 
@@ -61,6 +62,7 @@ test('maddy.conf: nobody of another domain is anybody here, whatever the mode', 
         certificate: '/c',
         catchAll: [{ domain: 'b.example', to: 'dave@b.example' }],
         rspamd: false,
+        ldap: false,
         maxRecipients: 1,
         ratePerHour: 1,
         system: { address: 's@a.example', to: 'postmaster@a.example' },
@@ -110,3 +112,29 @@ test('the host’s own mail: an account that only sends, whose name nobody else 
   for (const mode of ['same_credentials', 'same_mailbox'] as const)
     assert.deepEqual(faults(server(mode, ...elsewhere)), ['system@b.example is the account of the host’s own mail already'])
 })
+
+test('ldap: who is in the directory is not ours to know, so what points to an address here may be somebody of it', () => {
+  const pointing = { ...a, aliases: [{ address: 'info', to: ['lea', 'dave'] }] }
+  assert.deepEqual(faults(directory({}, pointing)), [])
+  assert.match(faults(server('separate', pointing)).join(), /lea@a\.example does not exist/)
+})
+
+for (const [title, change, fault] of [
+  ['another mode', { mode: 'same_mailbox' }, /needs the mode separate, not same_mailbox/],
+  ['clear text to elsewhere', { url: 'ldap://192.0.2.9' }, /in clear: ldaps:\/\/, or starttls: true/],
+  ['TLS twice', { url: 'ldaps://d.example', starttls: true }, /under TLS from its first byte/],
+  ['a domain that is not ours', { users: 'uid', domain: 'd.example' }, /d\.example is none of the domains/],
+  ['a domain besides whole addresses', { domain: 'a.example' }, /the directory says the whole address/],
+  ['another protocol', { url: 'http://127.0.0.1' }, /is no ldap:\/\/ or ldaps:\/\//],
+] as const)
+  test(`ldap: ${title} is refused`, () => assert.match(faults(directory(change, a)).join(), fault))
+
+test('ldap: clear text stays on this host, or goes under TLS', () => {
+  for (const change of [{ url: 'ldap://[::1]:3890' }, { url: 'ldaps://d.example' }, { url: 'ldap://d.example', starttls: true }])
+    assert.deepEqual(faults(directory(change, a)), [])
+})
+
+function directory({ mode = 'separate', ...change }: Record<string, unknown>, domain: Record<string, unknown>) {
+  const given = { url: 'ldap://127.0.0.1:3890', base: 'dc=a', bind: { dn: 'uid=maddy,dc=a' }, ...change }
+  return withMail({ mode, ldap: given }, domain)
+}

@@ -14,6 +14,8 @@ export interface MaddyConf {
   readonly system: { readonly address: string; readonly to: string }
   /** Whether rspamd is asked about what strangers send. */
   readonly rspamd: boolean
+  /** Whether people of an LDAP directory log in as well. */
+  readonly ldap: boolean
   readonly maxRecipients: number
   /** Messages an hour that one address, and one sender, may submit. */
   readonly ratePerHour: number
@@ -32,6 +34,7 @@ export const maddyConf = ({
   catchAll,
   system,
   rspamd,
+  ldap,
   maxRecipients,
   ratePerHour,
 }: MaddyConf): string => `# Written by provision.
@@ -58,7 +61,7 @@ auth.pass_table local_authdb {
         table_name passwords
     }
 }
-
+${ldap ? directory : ''}
 storage.imapsql local_mailboxes {
     driver sqlite3
     dsn imapsql.db
@@ -131,7 +134,7 @@ submission tls://0.0.0.0:465 tcp://0.0.0.0:587 {
         source rate ${ratePerHour} 1h
     }
     auth &local_authdb
-    source $(local_domains) {
+${ldap ? '    auth &directory\n' : ''}    source $(local_domains) {
         check {
             authorize_sender {
                 prepare_email &local_rewrites
@@ -186,7 +189,7 @@ target.queue remote_queue {
 # 993 only: on 143 a password would go over the wire before TLS does.
 imap tls://0.0.0.0:993 {
     auth &local_authdb
-    storage &local_mailboxes
+${ldap ? '    auth &directory\n' : ''}    storage &local_mailboxes
 ${accounts[mode].storage}}
 `
 
@@ -247,4 +250,13 @@ const askRspamd = `        rspamd http://127.0.0.1:11333 {
             io_error_action ignore
             error_resp_action ignore
         }
+`
+
+/** Asked only for what the declared accounts do not answer. maddy's auth.ldap does not start while its server is down. */
+const directory = `
+auth.external directory {
+    helper /usr/local/sbin/provision-ldap
+    perdomain yes
+    domains $(local_domains)
+}
 `

@@ -1,3 +1,4 @@
+import { systemLogin } from '../../inventory.ts'
 import { type Sh, sh } from '../../sh.ts'
 import { blind, type Check, error, type Finding, ok } from '../check.ts'
 import type { Patient } from '../patient.ts'
@@ -86,7 +87,7 @@ timeout 8 ssh -F /dev/null -i "$work/key" -p ${server.ssh.port} -o IdentitiesOnl
     },
     {
       ...{ jail: 'maddy-auth', filter: 'maddy-auth', where: 'maddy', lines: journal('maddy') },
-      fail: sh`printf 'user = "doctor@%s:wrong"\n' ${server.mail.primary} | curl -sk --max-time 8 -K - imaps://127.0.0.1/`,
+      fail: sh`printf 'user = "%s:wrong"\n' ${systemLogin(server.mail).address} | curl -sk --max-time 8 -K - imaps://127.0.0.1/`,
     },
     {
       ...{ jail: 'maddy-dictionary-attack', filter: 'maddy-dictionary-attack', where: 'maddy', lines: journal('maddy') },

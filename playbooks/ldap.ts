@@ -1,0 +1,42 @@
+import { ldapPlaces, ldap as script } from '../files/usr/local/sbin/provision-ldap.ts'
+import { aliasLines, logins, type Server, systemLogin } from '../src/inventory.ts'
+import { directory } from '../src/kinds/directory.ts'
+import { file } from '../src/kinds/file.ts'
+import { packages } from '../src/kinds/packages.ts'
+import { service } from '../src/kinds/service.ts'
+import { sh } from '../src/sh.ts'
+import { type Playbook, playbook, step } from '../src/step.ts'
+import { text } from '../src/text.ts'
+
+/** People of an LDAP directory have mailboxes, and log in with what it knows of them. While it is down, declared accounts do all the same. */
+export const ldap = ({ mail, domains }: Pick<Server, 'mail' | 'domains'>): Playbook =>
+  playbook('ldap', mail.ldap === undefined ? [] : steps(mail.ldap, mail, domains))
+
+function steps(wanted: NonNullable<Server['mail']['ldap']>, mail: Server['mail'], domains: Server['domains']) {
+  const { bind, domain = mail.primary } = wanted
+  const accounts = [...logins(mail.mode, domains), systemLogin(mail)]
+  return [
+    step('Install what the directory is asked with', [packages({ name: 'ldap', installed: ['ldap-utils', 'sqlite3'] })]),
+
+    step('Configure what the directory is asked', [
+      directory({ path: '/etc/ldap' }),
+      file({ path: ldapPlaces.password, mode: '0640', group: 'maddy', content: bind.password }),
+      file({
+        path: '/usr/local/sbin/provision-ldap',
+        mode: '0755',
+        content: script({
+          ...{ ...wanted, bind: bind.dn, domain, domains: domains.map(({ name }) => name) },
+          // Who writes the directory gives nobody the mail of a declared account, nor the name of postmaster.
+          declared: [...accounts.map(({ address }) => address), ...aliasLines(domains, mail.mode).map(({ from }) => from)],
+        }),
+        check: sh`sh -n "$tmp"`,
+      }),
+      file({ path: `/etc/systemd/system/${unit}.service`, content: text(`etc/systemd/system/${unit}.service`) }),
+      file({ path: `/etc/systemd/system/${unit}.timer`, content: text(`etc/systemd/system/${unit}.timer`) }),
+    ]),
+
+    step('Look who is in the directory', [service({ unit: `${unit}.timer`, reads: [`/etc/systemd/system/${unit}.timer`] })]),
+  ]
+}
+
+const unit = 'provision-ldap'
