@@ -1,3 +1,5 @@
+import { bansTimer } from '../files/etc/systemd/system/provision-bans.timer.ts'
+import { visitors } from '../files/usr/local/sbin/provision-visitors.ts'
 import { heartbeatCurl, watch as script, watchPlaces } from '../files/usr/local/sbin/provision-watch.ts'
 import { nebulaEnds, reverseName, type Server } from '../src/inventory.ts'
 import { directory } from '../src/kinds/directory.ts'
@@ -8,7 +10,7 @@ import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Watch = Pick<Server, 'address' | 'address6' | 'doctor' | 'nebula' | 'watch'> & {
+type Watch = Pick<Server, 'address' | 'address6' | 'doctor' | 'fail2ban' | 'nebula' | 'watch'> & {
   /** What the playbooks before this one have running. */
   readonly units: readonly string[]
 }
@@ -18,8 +20,9 @@ export const watch = ({
   address,
   address6,
   doctor,
+  fail2ban: { ignore },
   nebula,
-  watch: { heartbeat, messages, recipients },
+  watch: { heartbeat, messages, recipients, logins_from, bans },
   units,
 }: Watch): Playbook =>
   playbook('watch', [
@@ -47,10 +50,39 @@ export const watch = ({
       ...(nebula === undefined ? [] : [file({ path: watchPlaces.overlay, mode: '0600', content: nebulaEnds(nebula) })]),
       file({ path: `/etc/systemd/system/${unit}.service`, content: text(`etc/systemd/system/${unit}.service`) }),
       file({ path: `/etc/systemd/system/${unit}.timer`, content: text(`etc/systemd/system/${unit}.timer`) }),
+      ...(logins_from === undefined && bans === undefined
+        ? []
+        : [
+            file({
+              path: '/usr/local/sbin/provision-visitors',
+              mode: '0755',
+              content: visitors({ known: ['127.0.0.0/8', '::1', ...ignore, ...(logins_from ?? [])] }),
+              check: sh`sh -n "$tmp"`,
+            }),
+          ]),
+      ...(logins_from === undefined ? [] : filesOf('logins', text('etc/systemd/system/provision-logins.timer'))),
+      ...(bans === undefined ? [] : filesOf('bans', bansTimer(bans))),
     ]),
 
-    step('Watch every hour', [service({ unit: `${unit}.timer`, reads: [`/etc/systemd/system/${unit}.timer`] })]),
+    step('Watch every hour', [
+      service({ unit: `${unit}.timer`, reads: [`/etc/systemd/system/${unit}.timer`] }),
+      timer('logins', logins_from !== undefined),
+      timer('bans', bans !== undefined),
+    ]),
   ])
+
+const filesOf = (name: 'logins' | 'bans', content: string) => [
+  file({
+    path: `/etc/systemd/system/provision-${name}.service`,
+    content: text(`etc/systemd/system/provision-${name}.service`),
+  }),
+  file({ path: `/etc/systemd/system/provision-${name}.timer`, content }),
+]
+
+const timer = (name: 'logins' | 'bans', on: boolean) =>
+  on
+    ? service({ unit: `provision-${name}.timer`, reads: [`/etc/systemd/system/provision-${name}.timer`] })
+    : service({ unit: `provision-${name}.timer`, state: 'off' })
 
 const unit = 'provision-watch'
 const config = '/etc/provision/heartbeat.curl'

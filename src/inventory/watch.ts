@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { Url } from './fields.ts'
+import { Network } from './networks.ts'
 
 /** What the host watches of itself, every hour, beyond what every host has. */
 export const Watch = z
@@ -11,6 +12,16 @@ export const Watch = z
     }),
     messages: z.int().min(1).default(100).meta({ description: 'of one login within an hour: more is told' }),
     recipients: z.int().min(1).default(300).meta({ description: 'the same for all its recipients' }),
+    logins_from: z.array(Network).optional().meta({
+      example: '198.51.100.0/24',
+      description:
+        'networks from which logins by ssh are nothing to speak of, besides fail2ban.ignore; others are told once a day, none when left out',
+    }),
+    bans: z.enum(['daily', 'weekly']).optional().meta({
+      example: 'weekly',
+      description:
+        'how often it is told how many were banned, by jail and by network; never when left out, or when there were none',
+    }),
   })
   .prefault({})
   .meta({ description: 'the hourly watch: what has come and gone is told by ntfy or mail' })

@@ -5,6 +5,7 @@ import { baseTests } from './server/base.ts'
 import { certificateTests } from './server/certificate.ts'
 import { daemonTests } from './server/daemons.ts'
 import { driftTests } from './server/drift.ts'
+import { visitorTests } from './server/visitors.ts'
 
 let installed: Installed
 const it = () => installed
@@ -19,4 +20,5 @@ baseTests(it)
 daemonTests(it)
 driftTests(it)
 banTests(it)
+visitorTests(it)
 certificateTests(it)
