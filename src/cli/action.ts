@@ -28,6 +28,10 @@ export interface Flags {
   readonly wait?: number
   readonly archive?: string
   readonly drill?: true
+  readonly mailbox?: string
+  readonly message?: string
+  readonly list?: string | true
+  readonly inPlace?: true
   readonly keep?: true
   readonly notify?: true
   readonly overwrite?: true

@@ -29,13 +29,23 @@ export function backups(program: Command): void {
   reaching(program.command('restore').description('makes a fresh host what the last archive is of'))
     .option('--archive <name>', 'another archive, as “backup list” prints it')
     .option('--only <what>', 'mail: only the mail, on a host that is there', names)
+    .option('--mailbox <address>', 'what that mailbox has lost, into folders of its own; nothing that is there is touched')
+    .option('--message <id>', 'of that mailbox one message, into its old folder')
+    .option('--list [text]', 'of that mailbox the messages of the archive, those with this text')
+    .option('--in-place', 'of that mailbox every message into its old folder')
     .option('--yes', 'no question')
     .option('--drill', 'onto a disposable host on this machine, and compares; exit code 2 when something differs')
     .option('--notify', 'the verdict of a drill goes to ntfy too')
     .option('--keep', 'leaves the host of a drill running')
     .action(
       act(async (flags, io) => {
-        const { only, yes = false, drill = false, ...rest } = needsHost(flags)
+        const { only, yes = false, drill = false, mailbox, message, list, inPlace = false, ...rest } = needsHost(flags)
+        if (mailbox !== undefined) {
+          const { restoreMailbox } = await import('../commands/restore-mailbox.ts')
+          return restoreMailbox({ ...rest, yes, mailbox, message, list, inPlace }, io, print)
+        }
+        if (message !== undefined || list !== undefined || inPlace)
+          throw new ProvisionError('restore', 'whose mailbox is not said', 'add --mailbox ADDRESS')
         if (drill) return (await import('../commands/drill.ts')).drill(rest, io, print)
         if (only !== undefined && only.join() !== 'mail')
           throw new ProvisionError('--only', `“${only.join()}” cannot be restored by itself`, 'there is: mail')

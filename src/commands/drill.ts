@@ -13,10 +13,11 @@ import { zonesOf } from '../rehearsal/zones.ts'
 import { makeRoom, restorePlace } from '../restore.ts'
 import { sh } from '../sh.ts'
 import { seconds } from '../ui/report.ts'
+import { chosen, needSecrets } from './archives.ts'
 import { backedUp } from './backed-up.ts'
 import type { Io } from './io.ts'
 import type { OpenOptions } from './open.ts'
-import { chosen, needSecrets, restore } from './restore.ts'
+import { restore } from './restore.ts'
 
 /** What `provision restore --drill` may be told. */
 export interface DrillOptions extends OpenOptions {

@@ -1,19 +1,19 @@
 import { noTerminal, ProvisionError } from '../errors.ts'
 import type { Inventory } from '../inventory.ts'
-import { becomeItself, begin, fetch, ground, listArchives, parseGround, place, placeMail } from '../restore.ts'
-import type { Sh } from '../sh.ts'
+import { becomeItself, begin, ground, parseGround, place } from '../restore.ts'
 import { knownName } from '../ssh/known-hosts.ts'
 import { learnOnly } from '../ssh/known-hosts-file.ts'
-import type { Connection } from '../ssh/options.ts'
 import { parseLine } from '../ssh/public-key.ts'
 import { seconds } from '../ui/report.ts'
 import { apply } from './apply.ts'
+import { needSecrets, over, repository, type Source, worked } from './archives.ts'
 import { endpoint, knownHostsOf } from './arrival.ts'
 import { backedUp } from './backed-up.ts'
 import { must } from './backup.ts'
 import { recordLines } from './dns-lines.ts'
 import type { Io } from './io.ts'
-import { load, type Opened, type OpenOptions, open } from './open.ts'
+import { load, type Opened, type OpenOptions } from './open.ts'
+import { restoreMail } from './restore-mail.ts'
 
 /** What `provision restore` may be told. */
 export interface RestoreOptions extends OpenOptions {
@@ -22,12 +22,6 @@ export interface RestoreOptions extends OpenOptions {
   readonly archive?: string | undefined
   /** Only the mail, of a host that is there. */
   readonly mail: boolean
-}
-
-/** Where an archive comes from, and how it gets onto the host, below its `restorePlace`. */
-export interface Source {
-  archive(connection: Connection): Promise<string>
-  fetch(connection: Connection, archive: string, say: (line: string) => void): Promise<void>
 }
 
 /** What has to be there before the data: the system, its users, and what talks to the repository. The rest finds the data in its place. */
@@ -87,82 +81,6 @@ export async function restore(options: RestoreOptions, io: Io, given?: Source): 
   io.report.diff(lines)
   say(`\nrestored in ${seconds(performance.now() - began)}`)
   return 0
-}
-
-/** Puts back the mail of an archive; what is there is kept. */
-async function restoreMail(options: RestoreOptions, io: Io): Promise<number> {
-  const say = (line: string) => io.report.say(line)
-  await over(options, io, async ({ connection, host }) => {
-    const archive = await repository(options).archive(connection)
-    const kept = `/var/lib/provision/kept/mail-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}`
-    if (
-      !options.yes &&
-      !(await io.ask!.confirm(`Put the mail of ${archive} in place of what ${host} has, which goes to ${kept}?`))
-    )
-      throw new ProvisionError(host, 'nothing was changed')
-    say(`getting the mail of ${archive} out of the repository`)
-    await worked(connection, fetch(archive, ['var/lib/maddy', 'var/lib/provision/backup/dump']), say)
-    await worked(connection, placeMail(kept), say)
-    say(`the mail of ${archive} is in place; what was there is in ${kept}`)
-  })
-  return apply({ ...options, only: ['maddy'], yes: true, check: false, diff: false }, io)
-}
-
-/** An archive cannot be opened by secrets that are made up now. */
-export async function needSecrets({ server, store }: Inventory): Promise<void> {
-  await store.open()
-  const missing = [server.backup!.passphrase, server.backup!.key].filter(({ known }) => !known).map(({ name }) => name)
-  if (missing.length > 0)
-    throw new ProvisionError(
-      store.file,
-      `it has no ${missing.join(' and no ')}: nothing opens the repository without`,
-      'take back the file that was written when the backups were set up, and the identity that opens it',
-    )
-}
-
-/** The host gets it by itself, with its own key. */
-const repository = ({ archive }: Pick<RestoreOptions, 'archive'>): Source => ({
-  archive: async (connection) => chosen((await must(connection, listArchives)).trim().split('\n').filter(Boolean), archive),
-  fetch: (connection, one, say) => worked(connection, fetch(one, []), say),
-})
-
-/** The archive of this name, or the last. Throws ProvisionError, with those there are. */
-export function chosen(archives: readonly string[], wanted: string | undefined): string {
-  const last = archives.at(-1)
-  if (last === undefined) throw new ProvisionError('backup', 'there is no archive in the repository')
-  if (wanted !== undefined && !archives.includes(wanted))
-    throw new ProvisionError('--archive', `there is no ${wanted} in the repository; there are: ${archives.slice(-20).join(' ')}`)
-  return wanted ?? last
-}
-
-async function over<T>(options: OpenOptions, io: Io, work: (opened: Opened) => Promise<T>): Promise<T> {
-  const opened = await open({ ...options, only: [] }, io)
-  try {
-    return await work(opened)
-  } finally {
-    await opened.close()
-  }
-}
-
-/** Runs what changes the host; its percentages are told by tens. Throws ProvisionError with the end of what it said. */
-async function worked(connection: Connection, script: Sh, say: (line: string) => void): Promise<void> {
-  let told = -1
-  const said: string[] = []
-  const output = await connection.work(script, (line) => {
-    const percent = /^ *([0-9]+)\.[0-9]% /.exec(line)?.[1]
-    if (percent === undefined) {
-      if (line.trim() !== '') said.push(line)
-    } else if (Math.floor(Number(percent) / 10) > told) {
-      told = Math.floor(Number(percent) / 10)
-      say(line.trim())
-    }
-  })
-  if (output.code !== 0)
-    throw new ProvisionError(
-      'restore',
-      [...said, output.stderr].join('\n').trim().split('\n').slice(-6).join('\n') || `exit code ${output.code}`,
-      'run it again: it goes on',
-    )
 }
 
 /** Those of these steps that there are: somebody's own playbooks may have others. */

@@ -3,6 +3,7 @@ import { appendOnlyTests } from './backup/append-only.ts'
 import { drillTests } from './backup/drill.ts'
 import { faultTests } from './backup/faults.ts'
 import { madeTests } from './backup/made.ts'
+import { mailboxTests } from './backup/mailbox.ts'
 import { ntfyTests } from './backup/ntfy.ts'
 import { restoreTests } from './backup/restore.ts'
 import { type Installed, install } from './install.ts'
@@ -19,6 +20,7 @@ after(() => installed?.stop())
 ntfyTests(it)
 madeTests(it)
 restoreTests(it)
+mailboxTests(it)
 faultTests(it)
 drillTests(it)
 appendOnlyTests(it)

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { knownHosts } from '../../files/etc/provision/borg.ts'
 import { missingDays } from '../../src/commands/prune.ts'
 import { before } from '../../src/commands/restore.ts'
-import { parseGround } from '../../src/restore.ts'
+import { dayOf, mailboxOf } from '../../src/commands/restore-mailbox.ts'
+import { becomeItself, fetch, ground, parseGround, place, placeMail } from '../../src/restore.ts'
+import { bringBack, countMessages, fetchDump, listMessages } from '../../src/restore-mailbox.ts'
+import { archivedLine, readable } from '../../src/ui/archived.ts'
 import { referencePlaybooks, referenceServer } from '../reference.ts'
 
 test('restore: what a host says of itself is read', () => {
@@ -43,4 +47,37 @@ test('backup: a pinned host key is written as ssh looks it up, with its port unl
   const key = 'ssh-ed25519 AAAA comment'
   assert.equal(knownHosts('ssh://u@box.example:23/./x', [key, key]), '[box.example]:23 ssh-ed25519 AAAA\n'.repeat(2))
   assert.equal(knownHosts('ssh://u@box.example/./x', [key]), 'box.example ssh-ed25519 AAAA\n')
+})
+
+test('restore: every script of it is sh that dash takes', () => {
+  const one = { mailbox: "o'b@example.org", message: "<it's@x>", below: 'Restored.2026-11-21' }
+  const mailbox = [fetchDump('a'), listMessages(one.mailbox), countMessages(one), bringBack('a', one)]
+  for (const { text } of [ground, fetch('a', []), place('a'), placeMail('/kept'), becomeItself, ...mailbox])
+    assert.equal(spawnSync('dash', ['-n'], { input: text, encoding: 'utf8' }).stderr, '', text)
+})
+
+test('restore: a mailbox is called as maddy calls it, in each mode; what is not declared, as it is written', () => {
+  const { mail, domains } = referenceServer()
+  const of = (mode: typeof mail.mode, address: string) => mailboxOf({ mail: { ...mail, mode }, domains }, address)
+  const { address } = domains[0]!.accounts[0]!
+  const part = address.split('@')[0]!
+  assert.equal(of('separate', address.toUpperCase()), address)
+  assert.equal(of('same_credentials', `${part}@${domains[1]!.name}`), `${part}@${domains[1]!.name}`)
+  assert.equal(of('same_mailbox', `${part}@${domains[1]!.name}`), part)
+  assert.equal(of('separate', 'gone@example.org'), 'gone@example.org')
+})
+
+test('restore: the folder of an archive is its day, and never parted by a full stop', () => {
+  assert.equal(dayOf('2026-11-21-02h10'), '2026-11-21')
+  assert.equal(dayOf('by.hand'), 'by-hand')
+})
+
+test('restore: a message is listed as people read it, and cannot move the cursor', () => {
+  assert.equal(readable('=?utf-8?q?caf=C3=A9_au?= =?UTF-8?B?IGxhaXQ=?= & co'), 'café au lait & co')
+  assert.equal(readable('=?iso-8859-1*fr?Q?=E9t=E9?='), 'été')
+  assert.equal(readable('=?x-unknown?Q?a?='), '=?x-unknown?Q?a?=')
+  assert.equal(readable(null), '–')
+  const row = { folder: 'Work.Clients', uid: 7, date: 1_795_248_000, id: null, from: 'a@b', subject: 'x\u001b[2Jy' }
+  assert.equal(archivedLine({ ...row, gone: 1 }), '  2026-11-21 08:00  Work/Clients  a@b  x[2Jy  Work.Clients:7')
+  assert.equal(archivedLine({ ...row, gone: 0, id: '<1@x>' }), '✓ 2026-11-21 08:00  Work/Clients  a@b  x[2Jy  <1@x>')
 })
