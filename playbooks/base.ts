@@ -39,7 +39,7 @@ export const base = (server: Base): Playbook =>
       }),
     ]),
 
-    step('Upgrade the system', [upgrade({ name: 'first' })]),
+    step({ title: 'Upgrade the system', risk: 'services restart' }, [upgrade({ name: 'first' })]),
 
     // exim4 comes with some images and would hold port 25.
     step('Install the tools', [

@@ -60,7 +60,7 @@ export const certificates = ({ acme, address6, dns, mail, origin }: Certificates
       file({ path: `/etc/systemd/system/${unit}.timer`, content: text(`etc/systemd/system/${unit}.timer`) }),
     ]),
 
-    step('Get the certificate', [
+    step({ title: 'Get the certificate', risk: 'mail outage without it' }, [
       certificate({
         name: mail.hostname,
         live: `${acmePlaces.live}/${mail.hostname}/live`,

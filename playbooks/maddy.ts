@@ -77,14 +77,14 @@ ${verifyMaddy('/usr/local/bin/maddy', sh`"$tmp"`)}`,
       file({ path: '/etc/nftables.d/provision.nft', content: outgoing, check: sh`nft -c -f "$tmp"` }),
       file({ path: `/etc/systemd/system/${guard}`, content: text(`etc/systemd/system/${guard}`) }),
     ]),
-    step('Keep port 25 outwards for maddy', [
+    step({ title: 'Keep port 25 outwards for maddy', risk: 'mail outage where it is wrong' }, [
       service({ unit: guard, reads: ['/etc/nftables.d/provision.nft', `/etc/systemd/system/${guard}`] }),
       nftTable({ table: 'provision', rules: outgoing, unit: guard }),
     ]),
 
     // A restart takes 0.15 s and cuts clients just as a reload does; a bad reload would leave the unit hanging.
     // The certificate and the aliases are read again by maddy itself.
-    step('Run maddy', [
+    step({ title: 'Run maddy', risk: 'mail outage: under a second' }, [
       service({
         unit: 'maddy.service',
         reads: [

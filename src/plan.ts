@@ -1,7 +1,8 @@
 import { compare, type StepPlan } from './converge.ts'
 import { ProvisionError } from './errors.ts'
 import { type Host, hostProbe, parseHost } from './host.ts'
-import { probe } from './probe.ts'
+import { probe, type Section } from './probe.ts'
+import type { Sh } from './sh.ts'
 import type { Shell } from './shell.ts'
 import type { Playbook, Step } from './step.ts'
 
@@ -9,17 +10,19 @@ import type { Playbook, Step } from './step.ts'
 export interface Plan {
   readonly host: Host
   readonly steps: readonly StepPlan[]
+  /** What came of the script that was to be read as well. */
+  readonly also?: Section | undefined
 }
 
-/** Compares the host with the steps. One round trip, and nothing is changed. Throws ProvisionError for a host that is not fit. */
-export async function plan(shell: Shell, where: string, steps: readonly Step[]): Promise<Plan> {
+/**
+ * Compares the host with the steps, and reads something more of it. One round trip, and nothing is changed. Throws ProvisionError
+ * for a host that is not fit.
+ */
+export async function plan(shell: Shell, where: string, steps: readonly Step[], more?: Sh): Promise<Plan> {
   refuseTwins(steps)
-  const { states, first } = await probe(
-    shell,
-    steps.flatMap(({ resources }) => resources),
-    hostProbe,
-  )
-  return { host: parseHost(where, first), steps: steps.map((step) => compare(step, states)) }
+  const resources = steps.flatMap((step) => step.resources)
+  const { states, also } = await probe(shell, resources, [hostProbe, ...(more === undefined ? [] : [more])])
+  return { host: parseHost(where, also[0]!), steps: steps.map((step) => compare(step, states)), also: also[1] }
 }
 
 /** How many differences there are, and how many resources could not be looked at. */

@@ -24,21 +24,21 @@ export interface Group {
 }
 
 /**
- * Reads the state of all these resources in one round trip, and before them what `first` reads of the host.
+ * Reads the state of all these resources in one round trip, and what `also` reads of the host, in sections of their own.
  * A section that could not look is `unknown`, with its reason. Throws ProvisionError when an id is declared twice.
  */
 export async function probe(
   shell: Shell,
   resources: readonly Resource[],
-  first?: Sh,
-): Promise<{ states: States; first: Section }> {
+  also: readonly Sh[] = [],
+): Promise<{ states: States; also: readonly Section[] }> {
   refuseTwins(resources)
   const groups = byKind(resources)
   const nonce = randomBytes(8).toString('hex')
   const fragments = groups.map(({ kind, resources: all }) => kind.probe(all.map(({ desired }) => desired)))
-  const sections = read(await shell.run(compile([first ?? sh`:`, ...fragments], nonce)), nonce, groups.length + 1)
-  const states = new Map(groups.flatMap((group, i) => readGroup(group, sections[i + 1]!)))
-  return { states, first: sections[0]! }
+  const sections = read(await shell.run(compile([...also, ...fragments], nonce)), nonce, also.length + groups.length)
+  const states = new Map(groups.flatMap((group, i) => readGroup(group, sections[also.length + i]!)))
+  return { states, also: sections.slice(0, also.length) }
 }
 
 /** Where the host keeps what it knows about us. The variable is for tests, which have no root and a folder of their own. */

@@ -39,14 +39,14 @@ export async function recover(session: Session, { host }: Plan, who: string): Pr
 
 /**
  * Corrects every step that differs, in order. From the first that does, each looks again right before it acts.
- * Returns what was corrected; `leave` says which differences are left as they are. Throws ProvisionError at the first step that fails, and Interrupted when it was asked to stop.
+ * Returns what was corrected, and the login that it ended with; `leave` says which differences are left as they are. Throws ProvisionError at the first step that fails, and Interrupted when it was asked to stop.
  */
 export async function run(
   session: Session,
   { steps }: Plan,
   hooks: RunHooks,
   leave: Leave = () => false,
-): Promise<readonly Drift[]> {
+): Promise<{ readonly changed: readonly Drift[]; readonly session: Session }> {
   const first = steps.findIndex(({ drift, unknown }) => drift.length + unknown.length > 0)
   const todo = first === -1 ? [] : steps.slice(first).map(({ step }) => step)
   // Before the first change: who finds it out in the middle of an install has half a server.
@@ -64,7 +64,7 @@ export async function run(
     changed.push(...corrected.changed)
     await hooks.stepEnds(step, corrected.changed)
   }
-  return changed
+  return { changed, session: shell }
 }
 
 async function runStep(

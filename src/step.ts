@@ -11,6 +11,8 @@ export interface Step {
   readonly guard?: Guard
   /** Its correction reboots the host; the run goes on over a new login. */
   readonly reboots?: true
+  /** What its correction, or its lack, may cost: `mail outage`. A plan says it. */
+  readonly risk?: string
 }
 
 /** How the host undoes a guarded step by itself. */
@@ -30,16 +32,20 @@ export interface Playbook {
 }
 
 /** A step that is corrected on the connection that the run has. */
-export function step(title: string, resources: readonly Resource[]): Step {
-  return { id: kebab(title), title, resources }
+export function step(what: string | Pick<Step, 'title' | 'risk'>, resources: readonly Resource[]): Step {
+  const named = typeof what === 'string' ? { title: what } : what
+  return { id: kebab(named.title), ...named, resources }
 }
 
 /** A step whose one resource is corrected by a reboot. It stands where the admin can log in with a key already. */
-export const rebootStep = (title: string, resource: Resource): Step => ({ ...step(title, [resource]), reboots: true })
+export const rebootStep = (title: string, resource: Resource): Step => ({
+  ...step({ title, risk: 'outage: minutes, while it boots' }, [resource]),
+  reboots: true,
+})
 
 /** A step that the host undoes by itself, within 90 seconds or at its next boot, unless a new login confirms it. */
 export function guardedStep(title: string, resources: readonly Resource[], guard: Guard): Step {
-  return { ...step(title, resources), guard }
+  return { ...step({ title, risk: 'lock-out: undone by the host unless a new login works' }, resources), guard }
 }
 
 /** Steps under the name of their playbook. Throws a plain Error when a title stands twice. */

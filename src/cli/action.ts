@@ -36,6 +36,7 @@ export interface Flags {
   readonly notify?: true
   readonly overwrite?: true
   readonly prune?: true
+  readonly publish?: true
   readonly reboot?: true
   readonly resolver?: string
   readonly html?: string

@@ -13,6 +13,7 @@ export function hosts(program: Command): void {
     .option('--yes', 'no question')
     .option('--overwrite', 'what was edited on the host goes too; a copy is kept there')
     .option('--prune', 'what is on the host and not declared goes')
+    .option('--publish', 'what differs in the zones is published too: provision dns publish')
     .option('--reboot', 'reboots the host when an upgrade needs it, and goes on')
     .option('--all', 'every inventory of the folder; --host takes several as well, with commas')
     .action(act((flags, io) => applyAction(program.helpInformation(), flags, io)))

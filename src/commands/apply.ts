@@ -1,14 +1,10 @@
-import { type Drift, edited, type Leave, type Listener } from '../converge.ts'
+import { type Drift, edited } from '../converge.ts'
+import { factsProbe, parseFacts } from '../dns/facts.ts'
 import { noTerminal } from '../errors.ts'
 import { count, type Plan, plan, select } from '../plan.ts'
-import { type RunHooks, recover, run } from '../run.ts'
 import type { Step } from '../step.ts'
-import { seconds } from '../ui/report.ts'
-import type { TaskLine } from '../ui/tasks.ts'
-import { who } from '../who.ts'
 import type { Io } from './io.ts'
 import { type Opened, type OpenOptions, open } from './open.ts'
-import { stopSignals } from './signals.ts'
 
 /** What `provision --host X` may be told. */
 export interface ApplyOptions extends OpenOptions {
@@ -17,45 +13,80 @@ export interface ApplyOptions extends OpenOptions {
   readonly yes: boolean
   /** What was edited on the host goes too; a copy is kept there. */
   readonly overwrite?: boolean | undefined
+  /** What differs in the zones is published without a question. */
+  readonly publish?: boolean | undefined
   readonly only: readonly string[] | undefined
 }
 
 /**
- * Shows the plan, asks once, and corrects. Returns the exit code: 0 done or nothing to do, 1 could not look, 2 drift with
- * `--check`. Throws ProvisionError for all else.
+ * Shows the plan of the host and its zones, asks once, and corrects. Returns the exit code: 0 done or nothing to do, 1 could not look,
+ * 2 drift with `--check`. Throws ProvisionError for all else.
  */
-export async function apply(options: ApplyOptions, io: Io): Promise<number> {
+export async function apply(given: ApplyOptions, io: Io): Promise<number> {
   const began = performance.now()
-  if (!options.check && !options.yes && io.ask === undefined)
+  if (!given.check && !given.yes && io.ask === undefined)
     throw noTerminal('say --yes to correct what differs, or --check to look only')
+  const withZones = given.only === undefined || given.only.includes(zonesId)
+  const options = { ...given, only: given.only?.filter((id) => id !== zonesId) }
   const opened = await open(options, io)
   try {
+    const { server, connection, host } = opened
+    if (options.publish) await (await import('./zones.ts')).mayPublish(opened)
     const steps = select(opened.playbooks, options.only)
-    const resources = steps.flatMap((step) => step.resources).length
     await opened.secrets.open(steps)
-    const seen = await plan(opened.connection, opened.host, steps)
-    const end = (code: number, changed: number) => {
-      io.report.end({ code, changed, resources, execs: opened.connection.execs, ms: performance.now() - began })
+    const looksAtZones = withZones && (server.dns.in_plan || given.only !== undefined || options.publish === true)
+    const { seen, zones } = await look(opened, steps, looksAtZones)
+    const { changes, unknown } = count(seen)
+    io.report.plan(host, seen, zones?.told)
+    if (options.diff) io.report.diff(await (await import('./diff.ts')).diffLines(connection, seen))
+    const hostIsWell = changes + unknown === 0 && !seen.host.undoArmed
+    const end = (code: number, changed: number, published = false) => {
+      const resources = steps.flatMap((step) => step.resources).length
+      const ms = performance.now() - began
+      const differ = published || (zones?.code ?? 0) === 0 ? undefined : code === 2 && !hostIsWell ? 'host and zones' : 'zones'
+      io.report.end({ code, changed, resources, execs: connection.execs, ms, differ })
       return code
     }
-    const { changes, unknown } = count(seen)
-    io.report.plan(opened.host, seen)
-    if (options.diff) io.report.diff(await (await import('./diff.ts')).diffLines(opened.connection, seen))
-    if (changes + unknown === 0 && !seen.host.undoArmed) return end(0, 0)
-    if (options.check) return end(unknown > 0 ? 1 : 2, 0)
-    if (!options.yes && !(await io.ask!.confirm(`Correct ${changes} difference${changes === 1 ? '' : 's'} on ${opened.host}?`)))
-      return end(changes === 0 ? 1 : 2, 0)
-    const edits = seen.steps.flatMap(({ drift }) => drift).filter((drift) => edited(drift) !== undefined)
-    const overwrite = edits.length === 0 || (await mayOverwrite(opened, seen, edits, options, io))
-    const changed = await correctAll(opened, steps, seen, io, overwrite ? () => false : (drift) => edited(drift) !== undefined)
-    if (changed.some(({ resource: { kind } }) => kind.name === 'borg-repository'))
-      await (await import('./repository-key.ts')).fetchRepositoryKey(options, io)
-    if (overwrite) return end(0, changed.length)
-    io.report.error(leftAlone(edits))
-    return end(1, changed.length)
+    if (hostIsWell && (zones?.code ?? 0) === 0) return end(0, 0)
+    if (options.check) return end(unknown > 0 || zones?.code === 1 ? 1 : 2, 0)
+    const question = `Correct ${changes} difference${changes === 1 ? '' : 's'} on ${host}?`
+    if (!hostIsWell && !options.yes && !(await io.ask!.confirm(question))) return end(changes === 0 ? 1 : 2, 0)
+    const done = hostIsWell ? undefined : await correct(opened, steps, seen, options, io)
+    const { changed = [], left = [] } = done ?? {}
+    const published =
+      zones === undefined || (await (await import('./zones.ts')).publishLeft(opened, zones, done?.session, options, io))
+    if (left.length > 0) io.report.error(leftAlone(left))
+    return end(left.length > 0 ? 1 : 0, changed.length, published)
   } finally {
     await opened.close()
   }
+}
+
+/** What `--only` calls the zones. */
+const zonesId = 'dns'
+
+/** Looks at the host in one exec, and meanwhile at its zones. */
+async function look({ connection, host, server }: Opened, steps: readonly Step[], zonesToo: boolean) {
+  if (!zonesToo) return { seen: await plan(connection, host, steps), zones: undefined }
+  const looking = plan(connection, host, steps, factsProbe(server))
+  // Waited for below. The script is on its way: what is loaded meanwhile costs nothing.
+  looking.catch(() => undefined)
+  const { zonesAhead } = await import('./zones.ts')
+  const zones = zonesAhead(server)
+  const seen = await looking
+  return { seen, zones: await zones(parseFacts(server, seen.also?.stdout ?? '')) }
+}
+
+/** Corrects the host. Returns what was corrected, what a person wrote there and stays, and the login after a change. */
+async function correct(opened: Opened, steps: readonly Step[], seen: Plan, options: ApplyOptions, io: Io) {
+  const edits = seen.steps.flatMap(({ drift }) => drift).filter((drift) => edited(drift) !== undefined)
+  const overwrite = edits.length === 0 || (await mayOverwrite(opened, seen, edits, options, io))
+  const { correctAll } = await import('./correct.ts')
+  const leave = overwrite ? () => false : (drift: Drift) => edited(drift) !== undefined
+  const { changed, session } = await correctAll(opened, steps, seen, io, leave)
+  if (changed.some(({ resource: { kind } }) => kind.name === 'borg-repository'))
+    await (await import('./repository-key.ts')).fetchRepositoryKey(options, io)
+  return { changed, left: overwrite ? [] : edits, session: changed.length > 0 ? session : undefined }
 }
 
 /** `--yes` alone overwrites nothing that a person wrote: on a terminal it is shown, and asked for by itself. */
@@ -77,54 +108,3 @@ const leftAlone = (edits: readonly Drift[]) => ({
   message: `${edits.length === 1 ? 'was' : 'were'} edited on the host, and left so`,
   hint: '--overwrite replaces it and keeps a copy; “provision adopt” says how to keep it',
 })
-
-async function correctAll(opened: Opened, steps: readonly Step[], seen: Plan, io: Io, leave: Leave): Promise<readonly Drift[]> {
-  await opened.secrets.ensure(steps)
-  const recovered = await recover(opened.connection, seen, who())
-  const fresh = recovered ? await plan(opened.connection, opened.host, steps) : seen
-  const signals = stopSignals((line) => io.report.say(line))
-  const line = io.terminal ? (await import('../ui/tasks.ts')).taskLine : undefined
-  try {
-    return await run(opened.connection, fresh, hooks(opened, fresh, io, signals.stopped, line), leave)
-  } finally {
-    signals.forget()
-  }
-}
-
-/** What a run tells: on a terminal one living line a step, else a line when it ends. */
-function hooks(
-  opened: Opened,
-  { host }: Plan,
-  io: Io,
-  stopped: RunHooks['stopped'],
-  draw: ((title: string) => TaskLine) | undefined,
-): RunHooks {
-  let line: TaskLine | undefined
-  let began = 0
-  const ends = async (step: Step, state: 'done' | 'failed') => {
-    const ms = performance.now() - began
-    if (line === undefined) io.report.step(step, state, ms)
-    else await line[state](`${step.id} (${seconds(ms)})`)
-    line = undefined
-  }
-  return {
-    stopped,
-    obtain: (artifact) =>
-      opened.obtain(artifact, host.architecture, (text) => (line === undefined ? io.report.say(text) : line.update(text))),
-    listener: (): Listener => ({
-      correcting: ({ resource: { id } }) => line?.update(id),
-      // Where no line lives, a wait that may last minutes is told all the same.
-      output: (text) => (line === undefined && text.startsWith('waiting for ') ? io.report.say(text) : line?.update(text)),
-    }),
-    stepStarts: (step) => {
-      began = performance.now()
-      line = draw?.(step.id)
-      if (line === undefined) io.report.step(step, 'start', 0)
-    },
-    stepEnds: async (step, changed) => {
-      await ends(step, 'done')
-      for (const drift of changed) io.report.change(step, drift)
-    },
-    stepFails: (step) => ends(step, 'failed'),
-  }
-}

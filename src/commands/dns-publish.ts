@@ -8,7 +8,7 @@ import { resolvers } from '../dns/servers.ts'
 import type { ZoneChange } from '../dns/update.ts'
 import { dataText, recordText } from '../dns/zone.ts'
 import { noTerminal, ProvisionError } from '../errors.ts'
-import { checkLines, exitCode } from './dns.ts'
+import { checkLines, exitCode } from '../ui/zones.ts'
 import { type DnsOptions, type WantedZones, wantedZones } from './dns-wanted.ts'
 import type { Io } from './io.ts'
 
@@ -27,9 +27,21 @@ export async function dnsPublish(options: PublishOptions, io: Io): Promise<numbe
   return publishZones(await wantedZones(options, io), options, io)
 }
 
-/** The same for records that are known already. */
-export async function publishZones({ server, store, zones }: WantedZones, options: PublishOptions, io: Io): Promise<number> {
+/** The same for records that are known already, with its end told. */
+export async function publishZones(wanted: WantedZones, options: PublishOptions, io: Io): Promise<number> {
   const began = performance.now()
+  const { code, changed } = await publish(wanted, options, io)
+  const resources = [...wanted.zones.values()].flat().length
+  io.report.end({ code, changed, resources, execs: options.offline ? 0 : 1, ms: performance.now() - began })
+  return code
+}
+
+/** The same, as a part of something else. `yes` or somebody who can be asked is needed. */
+export async function publish(
+  { server, store, zones }: WantedZones,
+  options: PublishOptions,
+  io: Io,
+): Promise<{ readonly code: number; readonly changed: number }> {
   await store.open()
   await store.ensure(publishingKeys(server))
   const look = { resolvers: resolvers(server.dns.lookup) }
@@ -44,24 +56,14 @@ export async function publishZones({ server, store, zones }: WantedZones, option
   )
   const changes = planned.map(({ change }) => change).filter((change) => !isEmpty(change))
   for (const { change, stays } of planned) io.report.diff(changeLines(change, stays))
-  const number = changes.reduce((sum, { add, remove }) => sum + add.length + remove.length, 0)
-  const end = (code: number) => {
-    io.report.end({
-      code,
-      changed: number,
-      resources: [...zones.values()].flat().length,
-      execs: options.offline ? 0 : 1,
-      ms: performance.now() - began,
-    })
-    return code
-  }
+  const changed = changes.reduce((sum, { add, remove }) => sum + add.length + remove.length, 0)
   const sure = options.yes || (options.agreed === true && changes.every(({ remove }) => remove.length === 0))
   if (
     changes.length > 0 &&
     !sure &&
-    !(await io.ask!.confirm(`Publish ${count(number, 'change')} in ${count(changes.length, 'zone')} at ${provider.name}?`))
+    !(await io.ask!.confirm(`Publish ${count(changed, 'change')} in ${count(changes.length, 'zone')} at ${provider.name}?`))
   )
-    return 2
+    return { code: 2, changed: 0 }
   for (const change of changes) {
     await provider.publish(change, zones.get(change.zone) ?? [])
     io.report.say(`${change.zone}: published at ${provider.name}`)
@@ -80,7 +82,7 @@ export async function publishZones({ server, store, zones }: WantedZones, option
       `are written, and their name servers do not say so after ${options.wait ?? 600} s`,
       '“provision dns check” shows when they do',
     )
-  return end(code === 0 && checks.some(({ trouble }) => trouble.length > 0) ? 2 : code)
+  return { code: code === 0 && checks.some(({ trouble }) => trouble.length > 0) ? 2 : code, changed }
 }
 
 /** Asks again, less and less often, until nothing is left that was to be published. */

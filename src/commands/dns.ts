@@ -1,8 +1,8 @@
-import { checkZones, type Finding, written, type ZoneCheck } from '../dns/check.ts'
-import type { Said } from '../dns/meaning.ts'
+import { checkZones } from '../dns/check.ts'
 import { authorities, resolvers } from '../dns/servers.ts'
-import { dataText, recordText, zoneText } from '../dns/zone.ts'
+import { recordText, zoneText } from '../dns/zone.ts'
 import { ProvisionError } from '../errors.ts'
+import { checkEvents, checkLines, exitCode, summary } from '../ui/zones.ts'
 import { type DnsOptions, wantedZones } from './dns-wanted.ts'
 import type { Io } from './io.ts'
 
@@ -38,75 +38,14 @@ export async function dnsCheck(options: DnsOptions, io: Io, out: (line: string) 
   const asked = performance.now()
   const checks = await checkZones(zones, { resolvers: resolvers(server.dns.lookup) })
   const now = performance.now()
-  for (const check of checks) for (const line of io.json ? checkEvents(check) : checkLines(check)) out(line)
+  for (const check of checks)
+    for (const line of io.json ? checkEvents(check).map((one) => JSON.stringify(one)) : checkLines(check)) out(line)
   const code = exitCode(checks)
   const records = [...zones.values()].flat().length
   const cost = `${records} records of ${count(zones.size, 'zone')}, ${((now - asked) / 1000).toFixed(1)} s`
   if (io.json) io.report.end({ code, changed: 0, resources: records, execs: options.offline ? 0 : 1, ms: now - began })
   else out(code === 0 ? `nothing to publish (${cost})` : `${summary(checks)} (${cost})`)
   return code
-}
-
-/** Exit code of a check: what could not be seen outweighs what differs. */
-export function exitCode(checks: readonly ZoneCheck[]): 0 | 1 | 2 {
-  if (checks.some(({ unknown }) => unknown.length > 0)) return 1
-  return checks.some(({ findings, trouble }) => findings.length + trouble.length > 0) ? 2 : 0
-}
-
-/** A check as an operator reads it: each finding with the exact record. */
-export function checkLines({ zone, findings, unknown, trouble, notes }: ZoneCheck): readonly string[] {
-  if (findings.length + unknown.length + trouble.length + notes.length === 0) return []
-  return [
-    `${zone}:`,
-    ...trouble.map((line) => `  ! ${line}`),
-    ...findings.flatMap(findingLines),
-    ...unknown.map(({ where, why }) => `  ? ${where}: ${why}`),
-    ...notes.map((note) => `  – ${note}`),
-  ]
-}
-
-/** A check as events. */
-const checkEvents = ({ zone, findings, unknown, trouble, notes }: ZoneCheck): readonly string[] =>
-  [
-    ...findings.map(({ state, name, type, record, seen, risk, at }) => ({
-      event: 'finding',
-      zone,
-      state,
-      name,
-      type,
-      ...(record === undefined ? {} : { record: recordText(record) }),
-      seen: seen.map(({ type: of, data }) => (of === type ? data : `${of} ${data}`)),
-      risk,
-      at: at.map(({ address }) => address),
-    })),
-    ...unknown.map(({ where, why }) => ({ event: 'unknown', zone, id: where, why })),
-    ...trouble.map((why) => ({ event: 'trouble', zone, why })),
-    ...notes.map((why) => ({ event: 'note', zone, id: zone, why })),
-  ].map((event) => JSON.stringify(event))
-
-function findingLines({ state, name, type, record, seen, risk, at }: Finding): readonly string[] {
-  const where = at.length === 0 ? '' : ` at ${at.map(written).join(', ')}`
-  const said = (one: Said) => `${one.name}. ${one.type} ${dataText(one)}`
-  return [
-    `  ${state} ${name} ${type}${where}: ${risk}`,
-    ...seen.map((one) => `    ${state === 'extra' ? 'too much' : 'is'}: ${said(one)}`),
-    ...(record === undefined ? [] : [`    publish: ${recordText(record)}`]),
-  ]
-}
-
-function summary(checks: readonly ZoneCheck[]): string {
-  const states = checks.flatMap(({ findings }) => findings.map(({ state }) => state))
-  const parts = (['missing', 'wrong', 'extra'] as const).flatMap((state) => {
-    const n = states.filter((one) => one === state).length
-    return n === 0 ? [] : [`${n} ${state}`]
-  })
-  const troubled = checks.flatMap(({ trouble }) => trouble).length
-  const blind = checks.flatMap(({ unknown }) => unknown).length
-  return [
-    ...parts,
-    ...(troubled === 0 ? [] : [`${troubled} wrong as a whole`]),
-    ...(blind === 0 ? [] : [`${blind} could not be looked at`]),
-  ].join(', ')
 }
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`

@@ -88,7 +88,7 @@ export async function rehearse(options: RehearseOptions, io: Io): Promise<number
 }
 
 const provision = ({ name, dir }: Inventory, { verbose, debug }: RehearseOptions, io: Io): Promise<number> =>
-  apply({ host: name, inventory: dir, verbose, debug, check: false, diff: false, yes: true, only: undefined }, io)
+  apply({ host: name, inventory: dir, verbose, debug, check: false, diff: false, yes: true, publish: true, only: undefined }, io)
 
 /** Once more, from a cold start: what was only started, and would not start by itself, is gone. */
 async function afterReboot({ host }: Rehearsal, made: Inventory, options: RehearseOptions, io: Io): Promise<number> {
@@ -129,7 +129,7 @@ const next = (
   { vm }: RehearseOptions,
 ): string => `Go on with:
   provision --host ${name} --inventory ${dir} --check
-  provision dns publish --host ${name} --inventory ${dir}; provision doctor --host ${name} --inventory ${dir}
+  provision doctor --host ${name} --inventory ${dir}
   ssh -p ${ssh.port} -o UserKnownHostsFile=${join(directory, 'inventory', 'known_hosts')} ${admin.user}@${address}
   provision secrets list --host ${name} --inventory ${dir}
   provision rehearse --host ${name} --stop${vm ? ' --vm' : ''}`

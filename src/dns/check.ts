@@ -1,7 +1,6 @@
-import { type Asking, ask, inParallel, type NameServer, NoAnswer } from './client.ts'
-import { type Difference, differences, type Wanted, wantedOf } from './compare.ts'
-import { dataOf, partsOf } from './data.ts'
-import type { Said } from './meaning.ts'
+import { lookAt, type Speaks, speaks, written } from './at-server.ts'
+import { type Asking, type NameServer, NoAnswer } from './client.ts'
+import { type Difference, wantedOf } from './compare.ts'
 import type { DnsRecord } from './records.ts'
 import { type Authorities, type Authority, authorities } from './servers.ts'
 import { signing, signingTrouble } from './signing.ts'
@@ -43,47 +42,45 @@ export function checkZones(zones: ReadonlyMap<string, readonly DnsRecord[]>, loo
 }
 
 /** One zone: what of these records is missing, wrong or too much at its authoritative name servers. Never throws for the network. */
-export async function checkZone(zone: string, records: readonly DnsRecord[], look: Look): Promise<ZoneCheck> {
-  try {
-    return await checkAt(zone, records, await authorities(zone, look.resolvers), look)
-  } catch (error) {
-    if (!(error instanceof NoAnswer)) throw error
-    return { zone, findings: [], unknown: [{ where: zone, why: error.message }], trouble: [], notes: [], servers: [] }
+export const checkZone = (zone: string, records: readonly DnsRecord[], look: Look): Promise<ZoneCheck> =>
+  zoneLook(zone, look)(records)
+
+/** Asks about records of one zone. Who speaks for the zone, and whether it is in order as a whole, is found out once. */
+export function zoneLook(zone: string, look: Look): (records: readonly DnsRecord[]) => Promise<ZoneCheck> {
+  const found = once(async () => {
+    const { servers, names } = await authorities(zone, look.resolvers)
+    const trouble = signed(zone, servers, look)
+    const speaking = await Promise.all(servers.map(async (server) => ({ server, ...(await speaks(server, zone, look)) })))
+    return { servers, names, speaking, trouble: await trouble }
+  })
+  return async (records) => {
+    try {
+      return await checkAt(zone, records, await found(), look)
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+      return { zone, findings: [], unknown: [{ where: zone, why: error.message }], trouble: [], notes: [], servers: [] }
+    }
   }
 }
 
-/** What one name server says there is at a name; without aliases that lead to the same. Throws NoAnswer. */
-export async function seenAt(server: NameServer, { name, type }: Wanted, asking: Asking = {}): Promise<readonly Said[]> {
-  const { rcode, authoritative, answers } = await ask(server, { name, type }, asking)
-  if (rcode !== 'NOERROR' && rcode !== 'NXDOMAIN') throw new NoAnswer(`it answers ${rcode}`)
-  if (!authoritative) throw new NoAnswer('it does not speak for the zone')
-  const own = answers.flatMap((answer): readonly Said[] => {
-    const data = answer.name.toLowerCase() === name ? dataOf(answer) : undefined
-    if (data === undefined) return []
-    const said: Said = { name, type: answer.type as Said['type'], data }
-    return [answer.type === 'TXT' ? { ...said, parts: partsOf(answer) } : said]
-  })
-  if (own.every((said) => said.type !== 'CNAME')) return own.filter((said) => said.type === type)
-  // For a web site an alias is as good as what it leads to. A mail server may have none: RFC 2181, 10.3.
-  const led = answers.flatMap((answer): readonly Said[] => {
-    const data = answer.type === type ? dataOf(answer) : undefined
-    return data === undefined ? [] : [{ name, type, data }]
-  })
-  return led.length > 0 ? led : own
+interface Found extends Pick<Authorities, 'servers' | 'names'> {
+  readonly speaking: readonly (Speaks & { readonly server: Authority })[]
+  readonly trouble: readonly string[]
 }
-
-/** So many questions are under way at one name server: more look like an attack. */
-const atOnce = 24
 
 async function checkAt(
   zone: string,
   records: readonly DnsRecord[],
-  { servers, names }: Authorities,
+  { servers, names, speaking, trouble }: Found,
   look: Look,
 ): Promise<ZoneCheck> {
   const wanted = wantedOf(records)
-  const trouble = signed(zone, servers, look)
-  const looked = await Promise.all(servers.map(async (server) => ({ server, ...(await lookAt(server, zone, wanted, look)) })))
+  const looked = await Promise.all(
+    speaking.map(async (one) => ({
+      ...one,
+      ...(one.why === undefined ? await lookAt(one.server, wanted, look) : { why: [one.why] }),
+    })),
+  )
   const answered = looked.filter(({ seen }) => seen !== undefined)
   // A machine without IPv6 can say nothing about IPv6; that is no fault of the zone, as long as each server was asked somehow.
   const blind = looked.filter(({ noWay }) => noWay)
@@ -95,7 +92,7 @@ async function checkAt(
     zone,
     findings: merged(answered.map(({ server, seen }) => ({ server, found: seen ?? [] }))),
     unknown,
-    trouble: await trouble,
+    trouble,
     notes:
       excused.length === 0
         ? []
@@ -114,35 +111,6 @@ async function signed(zone: string, servers: readonly Authority[], { resolvers }
       if (!(error instanceof NoAnswer)) throw error
     }
   return []
-}
-
-interface Looked {
-  readonly seen?: readonly Difference[] | undefined
-  readonly why: readonly string[]
-  readonly noWay: boolean
-}
-
-/** First whether it speaks for the zone at all: one that is down is waited for once. */
-async function lookAt(server: Authority, zone: string, wanted: readonly Wanted[], look: Look): Promise<Looked> {
-  try {
-    const { rcode, authoritative } = await ask(server, { name: zone, type: 'SOA' }, look)
-    if (rcode !== 'NOERROR' || !authoritative)
-      return { why: [`it does not speak for ${zone}${rcode === 'NOERROR' ? '' : `: ${rcode}`}`], noWay: false }
-  } catch (error) {
-    if (!(error instanceof NoAnswer)) throw error
-    return { why: [error.message], noWay: error.unreachable }
-  }
-  const why: string[] = []
-  const seen = await inParallel(atOnce, wanted, async (one) => {
-    try {
-      return differences(one, await seenAt(server, one, look))
-    } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error
-      why.push(`${one.name} ${one.type}: ${error.message}`)
-      return []
-    }
-  })
-  return { seen: seen.flat(), why, noWay: false }
 }
 
 /** The same difference at several name servers is one. */
@@ -164,5 +132,10 @@ function merged(all: readonly { readonly server: Authority; readonly found: read
   return [...byText.values()].map(({ one, at }) => ({ ...one, at: at.length === all.length ? [] : at }))
 }
 
-/** A name server as it is told. */
-export const written = ({ name, address }: Authority): string => `${name} (${address})`
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let going: Promise<T> | undefined
+  return () => {
+    going ??= work()
+    return going
+  }
+}

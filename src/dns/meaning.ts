@@ -6,6 +6,8 @@ export interface Said extends Pick<DnsRecord, 'name' | 'data'> {
   readonly type: DnsRecord['type'] | 'CNAME' | 'DS' | 'NS'
   /** Of a TXT that came from the network: the pieces that it is in there. */
   readonly parts?: readonly Uint8Array[] | undefined
+  /** Of what came from the network: how long others keep it, in seconds. */
+  readonly ttl?: number | undefined
 }
 
 /** Two records that mean the same, in whatever words: SPF, DMARC and their like by what they say. */

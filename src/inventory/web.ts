@@ -53,6 +53,10 @@ const common = {
       example: '192.0.2.53',
       description: 'the resolver that provision asks on your machine; that machine’s when left out',
     }),
+  in_plan: z
+    .boolean()
+    .default(true)
+    .meta({ description: 'whether a plan looks at the zones too, and not “provision dns check” alone' }),
   ttl: z.int().min(60).max(604_800).default(3600).meta({ description: 'how long others keep our records, in seconds' }),
   wait: z.int().min(0).max(3600).optional().meta({
     example: 2,

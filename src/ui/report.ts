@@ -4,7 +4,8 @@ import type { Step } from '../step.ts'
 
 /** What a command tells while it works and when it has ended: as text for people, or as JSON lines for programs. */
 export interface Report {
-  plan(host: string, plan: Plan): void
+  /** How the host stands, and its zones where they were looked at. */
+  plan(host: string, plan: Plan, zones?: ZonesTold): void
   step(step: Step, state: 'start' | 'done' | 'failed', ms: number): void
   change(step: Step, drift: Drift): void
   /** The text that differs, as unified diffs. */
@@ -15,6 +16,14 @@ export interface Report {
   error(error: { readonly where: string; readonly message: string; readonly hint?: string | undefined }): void
 }
 
+/** How the zones stand, as it is told. */
+export interface ZonesTold {
+  readonly lines: readonly string[]
+  readonly events: readonly { readonly event: string }[]
+  /** How many records differ. */
+  readonly differ: number
+}
+
 /** How a command ended. */
 export interface End {
   readonly code: number
@@ -22,6 +31,8 @@ export interface End {
   readonly resources: number
   readonly execs: number
   readonly ms: number
+  /** What is not as declared, where the host is not all: its zones. */
+  readonly differ?: 'zones' | 'host and zones' | undefined
 }
 
 /** Where the lines go: stdout and stderr of the process, or a test. */
@@ -37,7 +48,7 @@ export const describe = ({ resource: { id }, changes }: Drift): readonly string[
 /** The text that an operator reads. */
 export function textReport({ out, err }: Streams): Report {
   return {
-    plan: (host, plan) => planLines(host, plan).forEach(out),
+    plan: (host, plan, zones) => [...planLines(host, plan), ...(zones?.lines ?? [])].forEach(out),
     step: (step, state, ms) => {
       if (state !== 'start') out(`${state === 'done' ? '✓' : '✗'} ${step.id} (${seconds(ms)})`)
     },
@@ -58,16 +69,18 @@ export function textReport({ out, err }: Streams): Report {
 export function jsonReport({ out, err }: Streams, of: object = {}): Report {
   const event = (name: string, fields: object) => out(JSON.stringify({ event: name, ...of, ...fields }))
   const change = (step: Step, { resource: { id }, changes }: Drift) => {
-    for (const { field, from, to } of changes) event('change', { id, step: step.id, field, from, to })
+    for (const { field, from, to } of changes)
+      event('change', { id, step: step.id, field, from, to, ...(step.risk === undefined ? {} : { risk: step.risk }) })
   }
   return {
-    plan: (host, plan) => {
-      event('plan', { host, ...count(plan) })
+    plan: (host, plan, zones) => {
+      event('plan', { host, ...count(plan), ...(zones === undefined ? {} : { records: zones.differ }) })
       for (const { step, drift, unknown, notes } of plan.steps) {
         for (const one of drift) change(step, one)
         for (const one of unknown) event('unknown', one)
         for (const one of notes) event('note', one)
       }
+      for (const { event: name, ...fields } of zones?.events ?? []) event(name, fields)
     },
     step: ({ id }, state, ms) => event('step', { id, state, ms: Math.round(ms) }),
     // The plan has told them already, as what differs; when a step ends they are told as what was done.
@@ -80,10 +93,12 @@ export function jsonReport({ out, err }: Streams, of: object = {}): Report {
 }
 
 /** How a command ended, in a line; none where an error says it. */
-export function endLines({ code, changed, resources, execs, ms }: End): readonly string[] {
+export function endLines({ code, changed, resources, execs, ms, differ }: End): readonly string[] {
   const cost = `${resources} resources, ${execs} exec${execs === 1 ? '' : 's'}, ${seconds(ms)}`
-  if (code === 0) return [changed === 0 ? `nothing to do (${cost})` : `done: ${changed} corrected (${cost})`]
-  return code === 2 ? [`the host differs (${cost})`] : []
+  const nothing = differ === undefined ? 'nothing to do' : 'nothing to do on the host'
+  if (code === 0) return [changed === 0 ? `${nothing} (${cost})` : `done: ${changed} corrected (${cost})`]
+  const what = { zones: 'its zones differ', 'host and zones': 'the host and its zones differ', none: 'the host differs' }
+  return code === 2 ? [`${what[differ ?? 'none']} (${cost})`] : []
 }
 
 /** Milliseconds as a person says them: `0.4 s`, `3 min 5 s`. */
@@ -95,7 +110,9 @@ function planLines(host: string, plan: Plan): readonly string[] {
   const different = plan.steps.filter(({ drift }) => drift.length > 0)
   return [
     ...plan.steps.flatMap(({ step, drift, unknown: blind, notes }) => [
-      ...(drift.length + blind.length > 0 ? [`${step.id}: ${step.title}${step.guard === undefined ? '' : ' (guarded)'}`] : []),
+      ...(drift.length + blind.length > 0
+        ? [`${step.id}: ${step.title}${step.risk === undefined ? '' : ` (risk: ${step.risk})`}`]
+        : []),
       ...drift.flatMap(describe).map((line) => `    ${line}`),
       ...blind.map(({ id, why }) => `  ? ${id}: ${why}`),
       ...notes.map(({ id, why }) => `  – ${id} ${why}`),

@@ -14,6 +14,9 @@ type Server = typeof ourServer
 /** Ours, as they are. */
 export const none: Server = ours
 
+/** One file, and nothing else: for what is not about the host. */
+export const oneFile: Server = () => [playbook('one', [step('Write a file', [file({ path: '/etc/one', content: 'one\n' })])])]
+
 /** The firewall that is on never hears of the port that sshd moves to. */
 export const closedPort: Server = changed('access/let-the-ssh-port-through-a-firewall-that-is-on', () => [])
 

@@ -1,0 +1,91 @@
+import { type ZoneCheck, zoneLook } from '../dns/check.ts'
+import { readFacts } from '../dns/facts.ts'
+import { desiredRecords, type HostFacts } from '../dns/records.ts'
+import { resolvers } from '../dns/servers.ts'
+import type { Server } from '../inventory.ts'
+import type { Shell } from '../shell.ts'
+import type { ZonesTold } from '../ui/report.ts'
+import { exitCode, summary, zonesTold } from '../ui/zones.ts'
+import type { ApplyOptions } from './apply.ts'
+import { canPublish } from './dns-wanted.ts'
+import type { Io } from './io.ts'
+import type { Opened } from './open.ts'
+
+/** How the zones of a server stand beside its plan. */
+export interface ZonesSeen {
+  readonly facts: HostFacts
+  readonly checks: readonly ZoneCheck[]
+  readonly told: ZonesTold
+  /** 0 as declared, 1 could not look, 2 something differs. */
+  readonly code: 0 | 1 | 2
+}
+
+/**
+ * Asks the zones' name servers for what the inventory alone says, while the host is looked at. What it returns asks for the rest, which
+ * follows from the host's keys, and says how the zones stand. Neither throws for the network.
+ */
+export function zonesAhead(server: Server): (facts: HostFacts) => Promise<ZonesSeen> {
+  const look = { resolvers: resolvers(server.dns.lookup) }
+  const known = desiredRecords(server)
+  const going = [...known].map(([zone, records]) => {
+    const check = zoneLook(zone, look)
+    const ahead = check(records)
+    // Waited for below, unless the host cannot be looked at: then nobody does.
+    ahead.catch(() => undefined)
+    return { zone, check, ahead }
+  })
+  const asked = new Set([...known.values()].flat().map(at))
+  return async (facts) => {
+    const all = desiredRecords(server, facts)
+    const checks = await Promise.all(
+      going.map(async ({ zone, check, ahead }) =>
+        joined(await ahead, await check((all.get(zone) ?? []).filter((record) => !asked.has(at(record))))),
+      ),
+    )
+    return { facts, checks, told: zonesTold(checks), code: exitCode(checks) }
+  }
+}
+
+/** Throws ProvisionError, before anything is changed, where the zones cannot be written from here. */
+export async function mayPublish({ server, store }: Opened): Promise<void> {
+  const { providerOf, publishingKeys } = await import('../dns/providers.ts')
+  await store.open()
+  await store.ensure(publishingKeys(server))
+  providerOf(server, [])
+}
+
+/**
+ * Publishes what differs in the zones, when the host is as declared: at once with `--publish`, else when somebody says so. Where neither is, it
+ * says who can. `made` is a login after a run that has made keys on the host, which are to be published too. Returns whether the zones are as declared then. Throws ProvisionError when the name servers do not say what was published.
+ */
+export async function publishLeft(
+  { server, store, host }: Opened,
+  before: ZonesSeen,
+  made: Pick<Shell, 'run'> | undefined,
+  options: ApplyOptions,
+  io: Io,
+): Promise<boolean> {
+  const { facts, checks } = made === undefined ? before : await zonesAhead(server)(await readFacts(made, server))
+  if (exitCode(checks) === 0) return true
+  if (checks.every(({ findings }) => findings.length === 0)) return false
+  const { publish } = await import('./dns-publish.ts')
+  if (options.publish || (io.ask !== undefined && !options.yes && (await canPublish({ server, store })))) {
+    const wanted = { server, store, zones: desiredRecords(server, facts) }
+    return (await publish(wanted, { ...options, yes: options.publish === true }, io)).code === 0
+  }
+  io.report.say(
+    server.dns.provider === 'manual'
+      ? `its zones: ${summary(checks)}; “provision dns check --host ${host}” prints each record to publish`
+      : `its zones: ${summary(checks)}; --publish writes what is missing or wrong`,
+  )
+  return false
+}
+
+const at = ({ name, type }: { readonly name: string; readonly type: string }): string => `${name} ${type}`
+
+/** Two looks at one zone, for different names. */
+const joined = (one: ZoneCheck, other: ZoneCheck): ZoneCheck => ({
+  ...one,
+  findings: [...one.findings, ...other.findings],
+  unknown: [...new Map([...one.unknown, ...other.unknown].map((each) => [`${each.where} ${each.why}`, each])).values()],
+})

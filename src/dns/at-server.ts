@@ -1,0 +1,71 @@
+import { type Asking, ask, inParallel, type NameServer, NoAnswer } from './client.ts'
+import { type Difference, differences, type Wanted } from './compare.ts'
+import { dataOf, partsOf } from './data.ts'
+import type { Said } from './meaning.ts'
+import type { Authority } from './servers.ts'
+
+/** Whether a name server speaks for a zone. */
+export interface Speaks {
+  /** Why it could not be asked. */
+  readonly why?: string | undefined
+  readonly noWay: boolean
+}
+
+/** Whether a name server speaks for the zone at all: one that is down is waited for once. */
+export async function speaks(server: Authority, zone: string, look: Asking): Promise<Speaks> {
+  try {
+    const { rcode, authoritative } = await ask(server, { name: zone, type: 'SOA' }, look)
+    if (rcode === 'NOERROR' && authoritative) return { noWay: false }
+    return { why: `it does not speak for ${zone}${rcode === 'NOERROR' ? '' : `: ${rcode}`}`, noWay: false }
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error
+    return { why: error.message, noWay: error.unreachable }
+  }
+}
+
+/** What differs there, and what could not be asked. */
+export interface Looked {
+  readonly seen?: readonly Difference[] | undefined
+  readonly why: readonly string[]
+}
+
+/** In what these names differ at one name server. */
+export async function lookAt(server: Authority, wanted: readonly Wanted[], look: Asking): Promise<Looked> {
+  const why: string[] = []
+  const seen = await inParallel(atOnce, wanted, async (one) => {
+    try {
+      return differences(one, await seenAt(server, one, look))
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+      why.push(`${one.name} ${one.type}: ${error.message}`)
+      return []
+    }
+  })
+  return { seen: seen.flat(), why }
+}
+
+/** So many questions are under way at one name server: more look like an attack. */
+const atOnce = 24
+
+/** What one name server says there is at a name; without aliases that lead to the same. Throws NoAnswer. */
+export async function seenAt(server: NameServer, { name, type }: Wanted, asking: Asking = {}): Promise<readonly Said[]> {
+  const { rcode, authoritative, answers } = await ask(server, { name, type }, asking)
+  if (rcode !== 'NOERROR' && rcode !== 'NXDOMAIN') throw new NoAnswer(`it answers ${rcode}`)
+  if (!authoritative) throw new NoAnswer('it does not speak for the zone')
+  const own = answers.flatMap((answer): readonly Said[] => {
+    const data = answer.name.toLowerCase() === name ? dataOf(answer) : undefined
+    if (data === undefined) return []
+    const said: Said = { name, type: answer.type as Said['type'], data, ...('ttl' in answer ? { ttl: answer.ttl } : {}) }
+    return [answer.type === 'TXT' ? { ...said, parts: partsOf(answer) } : said]
+  })
+  if (own.every((said) => said.type !== 'CNAME')) return own.filter((said) => said.type === type)
+  // For a web site an alias is as good as what it leads to. A mail server may have none: RFC 2181, 10.3.
+  const led = answers.flatMap((answer): readonly Said[] => {
+    const data = answer.type === type ? dataOf(answer) : undefined
+    return data === undefined ? [] : [{ name, type, data }]
+  })
+  return led.length > 0 ? led : own
+}
+
+/** A name server as it is told. */
+export const written = ({ name, address }: Authority): string => `${name} (${address})`
