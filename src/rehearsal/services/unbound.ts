@@ -8,7 +8,7 @@ export const unbound: Service = {
   image: sh`systemctl enable unbound.service`,
 
   files: ({ addresses: { resolver, dns } }) => ({
-    // Nothing is kept: what a test has published is seen at once.
+    // Nothing is kept: what a test has published is seen at once, also below a name that was not there within the same second.
     '/etc/unbound/unbound.conf.d/rehearsal.conf': `server:
 	interface: ${resolver.v4}
 	interface: ${resolver.v6}
@@ -19,6 +19,7 @@ export const unbound: Service = {
 	do-not-query-localhost: no
 	cache-max-ttl: 0
 	cache-max-negative-ttl: 0
+	aggressive-nsec: no
 	infra-host-ttl: 10
 `,
     '/etc/unbound/rehearsal.hints': `. 3600 NS ns1.${internetDomain}.\nns1.${internetDomain}. 3600 A ${dns.v4}\nns1.${internetDomain}. 3600 AAAA ${dns.v6}\n`,
