@@ -22,6 +22,11 @@ export const unbound: Service = {
 	aggressive-nsec: no
 	infra-host-ttl: 10
 `,
+    // Without an answer to its first question about the root's key it answers SERVFAIL for a minute.
+    '/etc/systemd/system/unbound.service.d/rehearsal.conf': `[Service]
+ExecStartPre=/bin/sh -c 'until dig +short +time=1 +tries=1 @${dns.v4} . DNSKEY | grep -q .; do :; done'
+TimeoutStartSec=60
+`,
     '/etc/unbound/rehearsal.hints': `. 3600 NS ns1.${internetDomain}.\nns1.${internetDomain}. 3600 A ${dns.v4}\nns1.${internetDomain}. 3600 AAAA ${dns.v6}\n`,
   }),
 
