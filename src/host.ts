@@ -9,6 +9,8 @@ export interface Host {
   readonly boot: string
   /** A guarded step of a run that died has not been confirmed nor undone yet. */
   readonly undoArmed: boolean
+  /** A program whose upgrade was cut off, and has not been gone back from yet. */
+  readonly upgrade: string | undefined
   /** Who holds the run lock, and since when; nothing when nobody does. */
   readonly busy: string | undefined
 }
@@ -24,6 +26,9 @@ printf 'disk %s\n' "$(df -Pk /var | awk 'NR == 2 { print $4 }')"
 awk '$1 == "MemTotal:" { print "memory", $2 }' /proc/meminfo
 printf 'boot %s\n' "$(cat /proc/sys/kernel/random/boot_id)"
 if [ -e /etc/systemd/system/provision-undo.timer ]; then printf 'undo armed\n'; fi
+for back in "$provision"/upgrade/*/back.sh; do
+  if [ -f "$back" ]; then printf 'upgrade %s\n' "$(basename "$(dirname "$back")")"; fi
+done
 if [ -s /run/provision/lock ] && [ "/proc/$(sed -n 2p /run/provision/lock)/fd/9" -ef /run/provision/lock ]; then
   printf 'busy %s\n' "$(head -n 1 /run/provision/lock)"
 fi
@@ -58,5 +63,11 @@ export function parseHost(where: string, { code, stdout, stderr }: Section): Hos
     refuse(`${facts.get('disk')} kB are free below /var, ${diskNeeded} are needed`, 'make room first')
   if (Number(facts.get('memory')) < memoryNeeded)
     refuse(`it has ${facts.get('memory')} kB of memory, ${memoryNeeded} are needed`, 'choose a larger machine')
-  return { architecture, boot: facts.get('boot') ?? '', undoArmed: facts.has('undo'), busy: facts.get('busy') }
+  return {
+    architecture,
+    boot: facts.get('boot') ?? '',
+    undoArmed: facts.has('undo'),
+    upgrade: facts.get('upgrade'),
+    busy: facts.get('busy'),
+  }
 }

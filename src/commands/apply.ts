@@ -39,7 +39,7 @@ export async function apply(given: ApplyOptions, io: Io): Promise<number> {
     const { changes, unknown } = count(seen)
     io.report.plan(host, seen, zones?.told)
     if (options.diff) io.report.diff(await (await import('./diff.ts')).diffLines(connection, seen))
-    const hostIsWell = changes + unknown === 0 && !seen.host.undoArmed
+    const hostIsWell = changes + unknown === 0 && !seen.host.undoArmed && seen.host.upgrade === undefined
     const end = (code: number, changed: number, published = false) => {
       const resources = steps.flatMap((step) => step.resources).length
       const ms = performance.now() - began

@@ -4,6 +4,7 @@ import type { Resource } from '../kind.ts'
 import { type Plan, plan, select } from '../plan.ts'
 import { recover } from '../run.ts'
 import type { Sh } from '../sh.ts'
+import type { Step } from '../step.ts'
 import { recipes, type Upgradable } from '../upgrade/recipes.ts'
 import { complaints, switchTo } from '../upgrade/switch.ts'
 import { who } from '../who.ts'
@@ -33,7 +34,8 @@ export async function upgrade(options: UpgradeOptions, io: Io, program: string):
   try {
     const steps = select(opened.playbooks, [name])
     await opened.secrets.open(steps)
-    const seen = await plan(opened.connection, opened.host, steps)
+    const looked = await plan(opened.connection, opened.host, steps)
+    const seen = looked.host.upgrade === undefined ? looked : await afterBack(opened, looked, steps, io)
     if (differs(seen, name, options.host)) {
       io.report.say(
         `${opened.host}: ${name} ${version} → ${to}: it verifies the configuration, what it keeps is saved, and it goes back by itself when it does not work`,
@@ -47,6 +49,13 @@ export async function upgrade(options: UpgradeOptions, io: Io, program: string):
   }
   if (version === to) return 0
   return change(found, pin(name, to), { concerns: [name] }, { ...options, yes: true, apply: false }, io)
+}
+
+/** An upgrade before this one was cut off: first of all the host goes back from it, and what that leaves stale is restarted. */
+async function afterBack(opened: Opened, seen: Plan, steps: readonly Step[], io: Io): Promise<Plan> {
+  io.report.say(`${opened.host}: the upgrade of ${seen.host.upgrade} was cut off: going back first`)
+  await recover(opened.connection, seen, who())
+  return plan(opened.connection, opened.host, steps)
 }
 
 function upgradable(name: string): Upgradable {

@@ -119,6 +119,9 @@ function planLines(host: string, plan: Plan): readonly string[] {
     ]),
     ...(plan.host.busy === undefined ? [] : [`another run is going on: ${plan.host.busy}`]),
     ...(plan.host.undoArmed ? ['a guarded step of an earlier run was not confirmed: the next run has it undone first'] : []),
+    ...(plan.host.upgrade === undefined
+      ? []
+      : [`an upgrade of ${plan.host.upgrade} was cut off, or is going on: the next run goes back to the old version first`]),
     ...(changes === 0
       ? []
       : [

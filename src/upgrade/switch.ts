@@ -1,6 +1,6 @@
-import { artifactFacts } from '../kinds/artifact.ts'
 import { places } from '../probe.ts'
 import { type Sh, sh } from '../sh.ts'
+import { armed } from './back.ts'
 import type { Recipe } from './recipes.ts'
 
 /** What the engine would run for the same change: the program and its stamp, and the restart that reads it. */
@@ -11,7 +11,8 @@ export interface Corrections {
 
 /**
  * One script that moves a program to the version that was sent: it verifies the configuration with it, saves what the old one keeps,
- * switches, proves, and goes back with all that was saved when the proof fails. It needs nobody: the operator may be gone.
+ * switches, proves, and goes back with all that was saved when the proof fails. It needs nobody: the operator may be gone. When it is
+ * cut off, the next boot goes back, and so does the next run.
  * Exits 0 when the new version works, 3 when it refused it before anything was touched, 4 when it has gone back, 5 when that failed.
  */
 export function switchTo(name: string, sha256: string, recipe: Recipe, { program, restart }: Corrections): Sh {
@@ -19,13 +20,15 @@ export function switchTo(name: string, sha256: string, recipe: Recipe, { program
   const candidate = `${path}.candidate`
   const kept = neverChanged === undefined ? undefined : `${state}/${neverChanged}`
   const copied = neverChanged === undefined ? sh`` : sh`! -name ${neverChanged}`
-  return sh`${places}
-${artifactFacts}
+  return sh`export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+${places}
 umask 077
 saved=$provision/upgrade/${name}
+if [ -f "$saved/back.sh" ]; then sh "$saved/back.sh" now || exit 5; fi
 rm -rf -- "$saved"
 mkdir -p -- "$saved/state" "$saved/work"
 work=$saved/work
+${armed(name, recipe, restart)}
 # Tries something until it works, for so many seconds; what it said last is what it failed with.
 within() {
   end=$(($(date +%s) + $1)); shift
@@ -44,7 +47,7 @@ shut() {
   let_in
   ${ports.length === 0 ? sh`return 0` : shut(ports, user)}
 }
-trap 'let_in; rm -f -- "$sent"' EXIT
+trap 'let_in; rm -f -- "$sent"; [ -f "$saved/back.sh" ] || rm -rf -- "$saved"' EXIT
 
 printf 'verifying the configuration with %s\n' ${name}
 install -m 0755 -o root -g root -- "$sent" ${candidate} || exit 3
@@ -59,17 +62,11 @@ if [ "$free" -lt "$needed" ]; then printf '%s kB are free and %s are needed to s
 way_back() {
   printf 'going back\n'
   systemctl stop ${unit}
-  rm -rf -- ${`${state}.failed`}
-  mv -T -- ${state} ${`${state}.failed`} || return 1
-  mv -T -- "$saved/state" ${state} || return 1
-  mv -T -- "$saved/program" ${path} || return 1
-  # Its digest is as it was; what it is told by at a glance is not.
-  { head -n 2 "$saved/stamp"; artifact_look ${path}; } > "$provision/artifact/.new"
-  mv -T -- "$provision/artifact/.new" "$provision/artifact/"${name}
+  sh "$saved/back.sh" files || return 1
   systemctl reset-failed ${unit} 2>/dev/null
   ( ${restart} ) || return 1
   ( ${canary} ) || return 1
-  rm -rf -- ${`${state}.failed`} "$saved"
+  finish
 }
 
 save() {
@@ -80,15 +77,20 @@ save() {
 }
 
 printf 'saving what it keeps\n'
-shut || exit 3
+rm -rf -- ${`${state}.failed`}
+arm && shut || { finish; exit 3; }
 systemctl stop ${unit}
 touch -r ${state} "$saved/state"
 chmod --reference=${state} "$saved/state"
 chown --reference=${state} "$saved/state"
 if ! save; then
   systemctl start ${unit}
+  finish
   exit 3
 fi
+sync
+: > "$saved/complete"
+sync -f "$saved"
 printf 'switching\n'
 ( set -e
 ${program}
@@ -96,8 +98,7 @@ ${restart}
 printf 'proving that it works\n'
 ${canary} )
 if [ $? -eq 0 ]; then
-  rm -rf -- "$saved"
-  exit 0
+  finish && exit 0
 fi
 way_back || exit 5
 exit 4`

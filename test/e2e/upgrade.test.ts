@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -7,8 +7,11 @@ import { after, before, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { tar } from '../../src/artifacts/tar.ts'
 import { loadInventory } from '../../src/inventory.ts'
+import { until } from '../../src/rehearsal/local.ts'
+import { arrived, fromPeer } from '../../src/rehearsal/mail.ts'
+import { heard } from '../../src/rehearsal/prove-ntfy.ts'
 import { sh } from '../../src/sh.ts'
-import { edit, isSettled, type Outcome, provision, told } from './harness.ts'
+import { begin, edit, isSettled, type Outcome, provision, told } from './harness.ts'
 import { corrected, type Installed, install } from './install.ts'
 
 let it: Installed
@@ -122,6 +125,71 @@ for (const [name, works1, refuses, breaks1] of [
     await settled()
   })
 }
+
+/** It takes any configuration, spoils what there is, and never says that it is ready. */
+const hangs = Buffer.from(`#!/bin/sh
+case "$*" in *verify-config*) exit 0 ;; esac
+echo spoilt > /var/lib/maddy/spoilt
+exec sleep 600
+`)
+/** An upgrade that has come to where the new program is at work. */
+async function inTheMiddle(version: string) {
+  release('maddy', version, hangs)
+  const run = begin(it.operator, ['--text', 'upgrade', 'maddy', '--to', version, '--yes'], env())
+  await until({ where: 'upgrade', what: 'the new program at work', limit: 120_000, evidence: run.said }, () =>
+    existsSync(join(it.host.root, 'var/lib/maddy/spoilt')) ? true : undefined,
+  )
+  return run
+}
+async function asBefore(before: string): Promise<void> {
+  assert.equal(await keeps('/var/lib/maddy'), before)
+  assert.equal(
+    await it.host.must(
+      sh`ls -d /var/lib/provision/upgrade/* /var/lib/provision/upgrade.done /var/lib/*.failed /etc/systemd/system/provision-upgrade* 2>/dev/null || :
+nft list tables | grep upgrade || :`,
+    ),
+    '',
+  )
+  const [account] = it.inventory.server.domains[0]!.accounts
+  const mailbox = { address: account!.address, password: it.secret(account!.password.name) }
+  await arrived(it.rehearsal, it.inventory.server, mailbox, await fromPeer(it.rehearsal, mailbox.address))
+  assert.equal(await pinned('maddy'), '0.9.90')
+}
+
+test('upgrade: switched off in the middle, the host boots with the old version and all that it kept, and says so', async () => {
+  const before = await keeps('/var/lib/maddy')
+  const run = await inTheMiddle('0.9.94')
+  await it.host.kill()
+  run.kill('SIGKILL')
+  await run.ended
+  await it.host.start()
+  await asBefore(before)
+  await heard(
+    it.rehearsal,
+    it.inventory.server.ntfy!.topic,
+    ({ title }) => title === 'xoyize.xyz: the upgrade of maddy was cut off',
+  )
+  await settled()
+})
+
+test('upgrade: killed in the middle, nobody gets in until the next run, which goes back first', async () => {
+  const before = await keeps('/var/lib/maddy')
+  const run = await inTheMiddle('0.9.95')
+  await it.host.must(sh`pkill -9 -s "$(ps -o sid= -C systemctl | head -n 1 | tr -d ' ')"`)
+  const cut = await run.ended
+  assert.equal(cut.code, 1, told(cut))
+  assert.match(await it.host.must(sh`nft list tables`), /provision_upgrade/)
+  const check = await provision(it.operator, ['--text', '--check'], env())
+  assert.equal(check.code, 2, told(check))
+  assert.match(
+    check.stdout,
+    /^an upgrade of maddy was cut off, or is going on: the next run goes back to the old version first$/m,
+  )
+  const mended = await provision(it.operator, ['--yes'], env())
+  assert.equal(mended.code, 0, told(mended))
+  await asBefore(before)
+  await settled()
+})
 
 test('upgrade: not while anything else of its playbook differs, and nothing that cannot go back', async () => {
   await it.host.must(sh`chmod 0600 /etc/maddy/aliases`)
