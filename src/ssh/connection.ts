@@ -22,6 +22,7 @@ export function connectionOver(options: LoginOptions, climbed: Climbed, shared =
   const root = rootOver(options, climbed, shared, (link) => held?.held === true && held.link === link)
 
   const locked = async (who: string): Promise<void> => {
+    if (held?.held === true) return
     held = await lease(root, address, who)
   }
 

@@ -11,7 +11,7 @@ import { until } from '../../src/rehearsal/local.ts'
 import { arrived, fromPeer } from '../../src/rehearsal/mail.ts'
 import { heard } from '../../src/rehearsal/prove-ntfy.ts'
 import { sh } from '../../src/sh.ts'
-import { begin, edit, isSettled, type Outcome, provision, told } from './harness.ts'
+import { begin, edit, isSettled, type Outcome, provision, type Run, told } from './harness.ts'
 import { corrected, type Installed, install } from './install.ts'
 
 let it: Installed
@@ -141,6 +141,12 @@ async function inTheMiddle(version: string) {
   )
   return run
 }
+/** As when memory runs out: what goes back by itself is dead too. */
+async function killed({ ended }: Run): Promise<void> {
+  await it.host.must(sh`pkill -9 -s "$(ps -o sid= -C systemctl | head -n 1 | tr -d ' ')"`)
+  const cut = await ended
+  assert.equal(cut.code, 1, told(cut))
+}
 async function asBefore(before: string): Promise<void> {
   assert.equal(await keeps('/var/lib/maddy'), before)
   assert.equal(
@@ -175,9 +181,7 @@ test('upgrade: switched off in the middle, the host boots with the old version a
 test('upgrade: killed in the middle, nobody gets in until the next run, which goes back first', async () => {
   const before = await keeps('/var/lib/maddy')
   const run = await inTheMiddle('0.9.95')
-  await it.host.must(sh`pkill -9 -s "$(ps -o sid= -C systemctl | head -n 1 | tr -d ' ')"`)
-  const cut = await run.ended
-  assert.equal(cut.code, 1, told(cut))
+  await killed(run)
   assert.match(await it.host.must(sh`nft list tables`), /provision_upgrade/)
   const check = await provision(it.operator, ['--text', '--check'], env())
   assert.equal(check.code, 2, told(check))
@@ -188,6 +192,18 @@ test('upgrade: killed in the middle, nobody gets in until the next run, which go
   const mended = await provision(it.operator, ['--yes'], env())
   assert.equal(mended.code, 0, told(mended))
   await asBefore(before)
+  await settled()
+})
+
+test('upgrade: killed in the middle, the next upgrade goes back first, and then on', async () => {
+  const before = await keeps('/var/lib/maddy')
+  await killed(await inTheMiddle('0.9.96'))
+  release('maddy', '0.9.97', works('maddy', '2'))
+  const run = await provision(it.operator, ['--text', 'upgrade', 'maddy', '--to', '0.9.97', '--yes'], env())
+  assert.equal(run.code, 0, told(run))
+  assert.match(run.stderr, /the upgrade of maddy was cut off: going back first/)
+  assert.equal(await pinned('maddy'), '0.9.97')
+  assert.equal(await keeps('/var/lib/maddy'), before)
   await settled()
 })
 
