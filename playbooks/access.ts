@@ -4,6 +4,7 @@ import type { Server } from '../src/inventory.ts'
 import { authorizedKeys } from '../src/kinds/authorized-keys.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
+import { ipv6 } from '../src/kinds/ipv6.ts'
 import { packages } from '../src/kinds/packages.ts'
 import { password } from '../src/kinds/password.ts'
 import { reboot as rebootHost } from '../src/kinds/reboot.ts'
@@ -16,16 +17,16 @@ import { sh } from '../src/sh.ts'
 import { guardedStep, type Playbook, playbook, rebootStep, step } from '../src/step.ts'
 
 /** What `access` needs: the server, and whether keys that nobody declared go. */
-type Access = Pick<Server, 'admin' | 'ssh' | 'root'> & {
+type Access = Pick<Server, 'address6' | 'admin' | 'provider' | 'ssh' | 'root'> & {
   readonly stampKey: Secret
   readonly prune: boolean
   readonly reboot: boolean
 }
 
 /** Who may log in, and how. Each step leaves a way in that was proved before the next one closes another. */
-export const access = ({ admin, ssh, root, stampKey, prune, reboot }: Access): Playbook =>
+export const access = ({ address6, admin, provider, ssh, root, stampKey, prune, reboot }: Access): Playbook =>
   playbook('access', [
-    step('Install sudo', [packages({ name: 'access', installed: ['sudo', 'openssh-server'] })]),
+    step('Install sudo', [packages({ name: 'access', installed: ['sudo', 'openssh-server', 'iproute2'] })]),
 
     step('Make the admin user', [
       user({ name: admin.user, ...(admin.uid === undefined ? {} : { uid: admin.uid }), groups: ['sudo', 'adm', 'users'] }),
@@ -41,6 +42,19 @@ export const access = ({ admin, ssh, root, stampKey, prune, reboot }: Access): P
       [authorizedKeys({ user: admin.user, keys: admin.keys, others: prune ? 'remove' : 'keep' })],
       { save: [`/home/${admin.user}/.ssh`], undo: sh`:`, login: 'current port' },
     ),
+
+    // Here and not with the base: whatever becomes of the network, a login with a key has to confirm it.
+    ...(address6 === undefined
+      ? []
+      : [
+          guardedStep('Have the IPv6 address', [ipv6({ address: address6, provider })], {
+            save: ['/etc/network', '/etc/netplan', '/etc/systemd/network', '/etc/sysctl.conf', '/etc/sysctl.d'],
+            undo: sh`systemctl restart systemd-sysctl.service
+if systemctl -q is-active systemd-networkd.service; then systemctl restart systemd-networkd.service
+elif systemctl -q is-enabled networking.service 2>/dev/null; then systemctl restart networking.service; fi`,
+            login: 'current port',
+          }),
+        ]),
 
     // A firewall that is on already lets the new port in before sshd moves to it.
     step('Let the SSH port through a firewall that is on', [

@@ -16,7 +16,7 @@ import { upgrade } from '../src/kinds/upgrade.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Base = Pick<Server, 'updates' | 'hostname' | 'time_zone' | 'locales' | 'motd' | 'packages' | 'journal' | 'apt'>
+type Base = Pick<Server, 'address6' | 'updates' | 'hostname' | 'time_zone' | 'locales' | 'motd' | 'packages' | 'journal' | 'apt'>
 
 /** What every server has: packages, time, locales, its name, and a journal that cannot fill the disk. */
 export const base = (server: Base): Playbook =>
@@ -61,6 +61,15 @@ export const base = (server: Base): Playbook =>
       service({ unit: 'apt-daily.timer' }),
       service({ unit: 'apt-daily-upgrade.timer', reads: [upgradeUnit] }),
     ]),
+
+    // What switches it off in a provider's image would do so at each boot. The address itself: see the playbook access.
+    ...(server.address6 === undefined
+      ? []
+      : [
+          step('Keep IPv6 on', [
+            file({ path: '/etc/sysctl.d/99-zz-provision.conf', content: text('etc/sysctl.d/99-zz-provision.conf') }),
+          ]),
+        ]),
 
     step('Name the host', [hostname({ name: server.hostname }), file({ path: '/etc/hosts', content: hosts(server.hostname) })]),
     step('Set the time zone and the locales', [

@@ -69,6 +69,7 @@ const absent: Readonly<Record<string, (key: string, desired: unknown) => string>
   'nfs-server': () => 'LoadState=not-found\nActiveState=inactive\nUnitFileState=\n',
   reboot: () => 'required linux-image\nend\n',
   hostname: () => 'running a\nfile a\n',
+  ipv6: () => 'off\nhelper\nend\n',
   'time-zone': () => 'link a\nfile a\n',
   locales: () => 'default \n',
   'sshd-settings': () => 'port 22\nend\n',

@@ -8,6 +8,7 @@ import { clock } from './checks/clock.ts'
 import { disk } from './checks/disk.ts'
 import { dns } from './checks/dns.ts'
 import { greeting } from './checks/greeting.ts'
+import { ipv6 } from './checks/ipv6.ts'
 import { jails } from './checks/jails.ts'
 import { ldap } from './checks/ldap.ts'
 import { mtaSts } from './checks/mta-sts.ts'
@@ -45,6 +46,7 @@ export const checks: readonly Check[] = [
   sites,
   clientSettings,
   units,
+  ipv6,
   clock,
   disk,
   queue,

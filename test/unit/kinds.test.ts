@@ -12,6 +12,7 @@ import { directory } from '../../src/kinds/directory.ts'
 import { file } from '../../src/kinds/file.ts'
 import { group } from '../../src/kinds/group.ts'
 import { hostname } from '../../src/kinds/hostname.ts'
+import { ipv6 } from '../../src/kinds/ipv6.ts'
 import { listening } from '../../src/kinds/listening.ts'
 import { locales } from '../../src/kinds/locales.ts'
 import { mailAccount } from '../../src/kinds/mail-account.ts'
@@ -33,6 +34,7 @@ import { upgrade } from '../../src/kinds/upgrade.ts'
 import { user } from '../../src/kinds/user.ts'
 import { Secret } from '../../src/secret.ts'
 
+const v6 = '2001:db8::10'
 const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 const secret = (name: string, value?: string) => new Secret(name, () => value)
 const [pw, key] = [secret('mail/a', 'correct horse'), secret('provision/stamp-key', 'k')]
@@ -304,6 +306,13 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     ['user absent → with 1 keys'],
   ],
 
+  ['ipv6: there', ipv6({ address: v6 }), `address ${v6}\nsource ${v6}\nend\n`, []],
+  ['ipv6: switched off', ipv6({ address: v6 }), 'off\noff\nend\n', ['switched off → on', `address absent → ${v6}`]],
+  ['ipv6: a helper that was not run yet', ipv6({ address: v6 }), 'helper\nend\n', [`address absent → ${v6}`]],
+  ['ipv6: a helper that has not helped', ipv6({ address: v6 }), `helper\ntried ${v6}\nend\n`, []],
+  ['ipv6: an address that nobody has', ipv6({ address: v6 }), 'address 2001:db8::20\nend\n', []],
+  ['ipv6: a kernel without', ipv6({ address: v6 }), 'lacks\nend\n', []],
+  ['ipv6: a host without ip is unknown', ipv6({ address: v6 }), '', 'unknown'],
   [
     'hostname: now and at the next boot',
     hostname({ name: 'a.b' }),
@@ -620,6 +629,22 @@ test('file: what an operator should know of it is told, whatever its state', () 
   const { kind, desired } = file({ path: '/a', content: 'x', notes: ['an alias leaves'] })
   assert.deepEqual(kind.notes?.(desired, kind.parse('absent /a\n', [desired]).get('/a')), ['an alias leaves'])
 })
+
+for (const [title, printed, said] of [
+  ['nothing when all is well', `address ${v6}\nsource ${v6}\n`, undefined],
+  ['nothing before it was tried', 'helper\n', undefined],
+  ['an address that nobody has, and whose panel', 'address 2001:db8::20\n', /no interface has it.* in the panel of Some VPS/],
+  ['a helper that has not helped', `helper\ntried ${v6}\n`, /enable_ipv6 was run: reboot/],
+  ['no way out', `address ${v6}\n`, /names no IPv6 gateway/],
+  ['another address that mail would leave from', `address ${v6}\nsource 2001:db8::20\n`, /leaves from 2001:db8::20/],
+  ['a kernel without', 'lacks\n', /^not here: this kernel has no IPv6/],
+] as const)
+  test(`ipv6: its notes tell of ${title}`, () => {
+    const { kind, desired } = ipv6({ address: v6, provider: 'Some VPS' })
+    const notes = kind.notes!(desired, kind.parse(`${printed}end\n`, [desired]).get(v6))
+    if (said === undefined) assert.deepEqual(notes, [])
+    else assert.match(notes.join(), said)
+  })
 
 test('undeclared-mail: who is not declared is told, as a note', () => {
   const { kind, desired } = others('keep')
