@@ -110,7 +110,25 @@ export function mailboxTests(it: () => Installed): void {
     )
   })
 
-  test('mailbox: what is not there is said: the mailbox, the message, the room', async () => {
+  test('mailbox: after a run that ended half way only what is lacking still comes back', async () => {
+    const came = named(await all(), 'lost')
+    await open(async (client) => {
+      await client.mailboxOpen(came[0]!.path)
+      await client.messageDelete(String(came[0]!.uid), { uid: true })
+    })
+    const left = await all()
+    const run = await restore('--yes')
+    assert.equal(run.code, 0, told(run))
+    assert.match(run.stdout, /^1 back in the mailbox of \S+, below Restored\/\S+; 2 were there again already$/m)
+    const after = await all()
+    assert.deepEqual(named(after, 'lost').map(content), came.map(content))
+    assert.deepEqual(
+      after.filter(({ subject }) => subject !== subjects.lost),
+      left,
+    )
+  })
+
+  test('mailbox: what is not there is said: the mailbox, the message', async () => {
     const nobody = await command(it().operator, ['restore', '--mailbox', 'nobody@xoyize.xyz', '--yes'])
     assert.equal(nobody.code, 1, told(nobody))
     assert.match(nobody.stderr, /--mailbox: \S+ has no mailbox nobody@xoyize\.xyz/)
