@@ -1,8 +1,11 @@
 import { updates } from '../files/etc/apt/apt.conf.d/52provision-updates.ts'
+import { updatesOfOthers } from '../files/etc/apt/provision-others.conf.ts'
+import { suryPlaces } from '../files/etc/apt/sources.list.d/provision-sury.sources.ts'
 import { hosts } from '../files/etc/hosts.ts'
 import { motd } from '../files/etc/motd.ts'
 import { journald } from '../files/etc/systemd/journald.conf.d/provision.conf.ts'
-import type { Server } from '../src/inventory.ts'
+import { dailyUpgrade } from '../files/etc/systemd/system/apt-daily-upgrade.service.d/provision.conf.ts'
+import { type Server, suryOf } from '../src/inventory.ts'
 import { aptSources } from '../src/kinds/apt-sources.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
@@ -16,11 +19,16 @@ import { upgrade } from '../src/kinds/upgrade.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Base = Pick<Server, 'address6' | 'updates' | 'hostname' | 'time_zone' | 'locales' | 'motd' | 'packages' | 'journal' | 'apt'>
+type Base = Pick<
+  Server,
+  'address6' | 'updates' | 'hostname' | 'time_zone' | 'locales' | 'motd' | 'packages' | 'journal' | 'apt' | 'php'
+>
 
 /** What every server has: packages, time, locales, its name, and a journal that cannot fill the disk. */
-export const base = (server: Base): Playbook =>
-  playbook('base', [
+export const base = (server: Base): Playbook => {
+  const sury = suryOf(server)
+  const others = sury !== undefined && server.updates.automatic ? updatesFile : undefined
+  return playbook('base', [
     // First of all: at its next boot cloud-init would set host name and /etc/hosts again.
     step('Keep cloud-init quiet', [
       directory({ path: '/etc/cloud/cloud.cfg.d' }),
@@ -29,7 +37,7 @@ export const base = (server: Base): Playbook =>
 
     // A mirror's “stable” is Debian 13 now: an upgrade would go there.
     step('Configure apt', [
-      aptSources({ release: 'bookworm' }),
+      aptSources({ release: 'bookworm', others: sury === undefined ? [] : [suryPlaces.source] }),
       file({
         path: '/etc/apt/apt.conf.d/90provision',
         content:
@@ -52,10 +60,14 @@ export const base = (server: Base): Playbook =>
 
     step('Install the automatic updates', [packages({ name: 'updates', installed: ['unattended-upgrades'] })]),
     step('Configure the automatic updates', [
-      file({ path: '/etc/apt/apt.conf.d/52provision-updates', content: updates(server.updates) }),
+      file({
+        path: '/etc/apt/apt.conf.d/52provision-updates',
+        content: updates(server.updates),
+      }),
       // What a run did, held back or could not do is told: see the playbook ntfy.
       directory({ path: upgradeUnit }),
-      file({ path: `${upgradeUnit}/provision.conf`, content: text(`${upgradeUnit.slice(1)}/provision.conf`) }),
+      ...(sury === undefined || others === undefined ? [] : [file({ path: others, content: updatesOfOthers([sury.host]) })]),
+      file({ path: `${upgradeUnit}/provision.conf`, content: dailyUpgrade({ others }) }),
     ]),
     step('Run the automatic updates', [
       service({ unit: 'apt-daily.timer' }),
@@ -96,5 +108,7 @@ export const base = (server: Base): Playbook =>
     ]),
     step('Run the journal', [service({ unit: 'systemd-journald.service', reads: ['/etc/systemd/journald.conf.d'] })]),
   ])
+}
 
+const updatesFile = '/etc/apt/provision-others.conf'
 const upgradeUnit = '/etc/systemd/system/apt-daily-upgrade.service.d'

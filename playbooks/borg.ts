@@ -12,10 +12,10 @@ import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Borg = Pick<Server, 'backup' | 'address' | 'address6'> & { readonly stampKey: Secret }
+type Borg = Pick<Server, 'backup' | 'address' | 'address6' | 'mariadb'> & { readonly stampKey: Secret }
 
 /** Backups elsewhere: daily, encrypted before they leave, with the databases as they were at one moment. */
-export const borg = ({ backup, address, address6, stampKey }: Borg): Playbook => {
+export const borg = ({ backup, address, address6, mariadb, stampKey }: Borg): Playbook => {
   if (backup === undefined) return playbook('borg', [])
   const { repository, host_keys: keys, append_only: appendOnly, at, keep, exclude, passphrase, key } = backup
   const { settings, state } = backupPlaces
@@ -29,13 +29,14 @@ export const borg = ({ backup, address, address6, stampKey }: Borg): Playbook =>
       file({ path: `${settings}/id_ed25519`, mode: '0600', content: key }),
       // Another machine that answers there gets neither the key nor an archive.
       file({ path: `${settings}/known_hosts`, mode: '0600', content: knownHosts(repository, keys) }),
-      file({ path: `${settings}/patterns`, content: backupPatterns(exclude) }),
+      file({ path: `${settings}/patterns`, content: backupPatterns(exclude, mariadb !== undefined) }),
       file({
         path: script,
         mode: '0755',
         content: backupScript({
           repository,
           addresses: [address, ...(address6 === undefined ? [] : [address6])],
+          mariadb: mariadb !== undefined,
           appendOnly,
           keep,
         }),

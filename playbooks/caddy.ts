@@ -1,4 +1,5 @@
 import { caddyfile } from '../files/etc/caddy/Caddyfile.ts'
+import { poolPlaces } from '../files/etc/php/pools.conf.ts'
 import { acmePlaces } from '../files/usr/local/sbin/provision-certificates.ts'
 import { apple, outlook, thunderbird } from '../files/var/caddy/mail/settings.ts'
 import { type Domain, mtaStsPolicy, type Server } from '../src/inventory.ts'
@@ -15,24 +16,28 @@ import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Caddy = Pick<Server, 'acme' | 'admin' | 'dns' | 'sites' | 'domains' | 'mail'> & {
+type Caddy = Pick<Server, 'acme' | 'admin' | 'dns' | 'sites' | 'domains' | 'mail' | 'php'> & {
   readonly origin: ArtifactOrigin
   readonly stampKey: Secret
 }
 
 /** The web server: one site a domain, each with a certificate that Caddy gets and renews itself. */
-export const caddy = ({ acme, admin, dns, sites, domains, mail, origin, stampKey }: Caddy): Playbook =>
-  playbook('caddy', [
+export const caddy = ({ acme, admin, dns, sites, domains, mail, php, origin, stampKey }: Caddy): Playbook => {
+  /** Whom PHP runs as: folders that it writes are its own. */
+  const pages = php?.user ?? 'caddy'
+  return playbook('caddy', [
     step('Install Caddy', [
       artifact({ name: 'caddy', ...origin, path: '/usr/local/bin/caddy' }),
       user({ name: 'caddy', system: true }),
+      // Debian has www-data.
+      ...(pages === 'caddy' || pages === 'www-data' ? [] : [user({ name: pages, system: true })]),
     ]),
 
     step('Make the sites’ folders', [
       directory({ path: '/var/lib/caddy', mode: '0750', owner: 'caddy', group: 'caddy' }),
       directory({ path: '/var/caddy' }),
       directory({ path: '/var/caddy/www' }),
-      ...folders(sites, admin.user),
+      ...folders(sites, admin.user, pages),
     ]),
 
     // Thunderbird, Outlook and Apple's clients set themselves up; other mail servers learn that ours speaks TLS.
@@ -55,10 +60,11 @@ export const caddy = ({ acme, admin, dns, sites, domains, mail, origin, stampKey
           directory: acme.directory,
           caBundle: acme.ca === undefined ? undefined : caFile,
           email: acme.email,
-          sites: sites.map(({ domain, aliases, root, basic_auth }) => ({
+          sites: sites.map(({ domain, aliases, root, basic_auth, php: runs }) => ({
             names: [domain, ...aliases],
             root,
             basicAuth: basic_auth === undefined ? undefined : authFile(domain),
+            php: runs && php !== undefined ? { socket: poolPlaces.socket(domain), upload: php.upload } : undefined,
           })),
           challenge: dns.provider === 'manual' ? { name: mail.hostname, folder: acmePlaces.challenge } : undefined,
           mail: domains.map((domain) => ({ domain: domain.name, folder: folderOf(domain), policy: servesPolicy(domain) })),
@@ -77,6 +83,7 @@ export const caddy = ({ acme, admin, dns, sites, domains, mail, origin, stampKey
       }),
     ]),
   ])
+}
 
 const caFile = '/etc/caddy/acme-ca.pem'
 const authFile = (domain: string) => `/etc/caddy/auth/${domain}` as const
@@ -96,7 +103,7 @@ const answers = (domain: Domain, mx: string): readonly Resource[] => {
 }
 
 /** One folder may stand under several names, and is made with those above it; who may write it is the site's owner. */
-const folders = (sites: Server['sites'], admin: string): readonly Resource[] => {
-  const owned = new Map(sites.map(({ root, owner }) => [root, owner === 'admin' ? admin : 'caddy']))
+const folders = (sites: Server['sites'], admin: string, pages: string): readonly Resource[] => {
+  const owned = new Map(sites.map(({ root, owner, php }) => [root, owner === 'admin' ? admin : php ? pages : 'caddy']))
   return [...owned].map(([path, owner]) => directory({ path, owner, group: owner }))
 }

@@ -11,10 +11,12 @@ import { fail2ban } from './fail2ban.ts'
 import { firewall } from './firewall.ts'
 import { ldap } from './ldap.ts'
 import { maddy } from './maddy.ts'
+import { mariadb } from './mariadb.ts'
 import { msmtp } from './msmtp.ts'
 import { nebula } from './nebula.ts'
 import { nfs } from './nfs.ts'
 import { ntfy } from './ntfy.ts'
+import { php } from './php.ts'
 import { rspamd } from './rspamd.ts'
 import { unbound } from './unbound.ts'
 import { watch } from './watch.ts'
@@ -43,12 +45,15 @@ export const server = (s: Server, { prune, reboot = false, origins }: Context): 
     ldap(s),
     maddy({ ...s, origin: origins.maddy, stampKey: s.stamp_key, prune }),
     caddy({ ...s, origin: origins.caddy, stampKey: s.stamp_key }),
+    mariadb({ ...s, stampKey: s.stamp_key }),
     msmtp({ ...s, stampKey: s.stamp_key }),
     rspamd(s),
     nebula({ ...s, origin: origins.nebula }),
     nfs(s),
     borg({ ...s, stampKey: s.stamp_key }),
     ntfy(s),
+    // Last, for a source of somebody else's may not answer: by then all else is done.
+    php(s),
   ]
   return [...all, watch({ ...s, units: runningUnits(all.flatMap(({ steps }) => steps.flatMap(({ resources }) => resources))) })]
 }

@@ -8,6 +8,8 @@ export {
   localPart,
   logins,
   mtaStsPolicy,
+  phpOf,
+  suryOf,
   systemLogin,
 } from './inventory/derived.ts'
 export { bind, type Inventory, inventoryFolder, listInventories, loadInventory } from './inventory/load.ts'

@@ -4,6 +4,7 @@ import { type Sh, sh } from './sh.ts'
 export const restorePlace = '/var/lib/provision/restore'
 /** Where what stays of an archive beside the server itself is kept: its /etc, to look things up in. */
 export const restoredEtc = '/var/lib/provision/kept/restored/etc'
+const restoredSql = '/var/lib/provision/kept/restored/mariadb'
 
 /** What a host says before anything is restored on it. */
 export interface Ground {
@@ -79,6 +80,23 @@ for dump in ${restorePlace}/tree/var/lib/provision/backup/dump/maddy/*.db; do
 done`
 
 /**
+ * The databases of MariaDB, each of which makes itself; where there is no MariaDB they are kept to be read in by hand. Before the
+ * folders, for those are moved, and a death in between begins anew.
+ */
+const sqlDatabases = (kept: string): Sh => sh`
+for dump in ${restorePlace}/tree/var/lib/provision/backup/dump/mariadb/*.sql; do
+  [ -f "$dump" ] || continue
+  if command -v mariadbd >/dev/null; then
+    mariadb --no-defaults --protocol=socket --default-character-set=utf8mb4 --max-allowed-packet=1G < "$dump"
+    printf 'the database %s of MariaDB is back\n' "$(basename "$dump" .sql)"
+  else
+    ( umask 077; mkdir -p ${kept} )
+    cp -- "$dump" ${kept}/
+    printf 'no MariaDB is declared: the database %s is kept below %s\n' "$(basename "$dump" .sql)" ${kept}
+  fi
+done`
+
+/**
  * Puts what was fetched in its place on a host that has served nobody yet: state as it was, homes and folders over what is there.
  * It may be killed anywhere: until it has ended, everything is fetched anew.
  */
@@ -86,6 +104,7 @@ export const place = (archive: string): Sh => sh`
 set -e
 ${checkTree}
 cd ${restorePlace}/tree
+${sqlDatabases(restoredSql)}
 ${databases(`${restorePlace}/tree/var/lib/maddy`)}
 for path in /var/lib/maddy /var/lib/acme /var/lib/certificates /var/lib/caddy /var/caddy; do
   [ -d ".$path" ] || continue

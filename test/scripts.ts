@@ -47,7 +47,10 @@ const absent: Readonly<Record<string, (key: string, desired: unknown) => string>
       ? `Id=${unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n\nstale ${unit}\n`
       : ['off', 'masked'].includes((desired as { state?: string }).state ?? 'on')
         ? `Id=${unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n`
-        : `Id=${unit}\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\nstale ${unit}\n`,
+        : unit.startsWith('php')
+          ? // One of them must be on and one off.
+            `Id=${unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=disabled\nNeedDaemonReload=no\n`
+          : `Id=${unit}\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\nstale ${unit}\n`,
   user: (name) => `absent ${name}\n`,
   'authorized-keys': () => 'end\n',
   'ufw-rules': () => 'enabled yes\n',
@@ -67,6 +70,9 @@ const absent: Readonly<Record<string, (key: string, desired: unknown) => string>
   'nft-table': (table) => `absent ${table}\nstamp ${table} \n`,
   listening: () => 'tcp LISTEN 0 1 *:3306 *:* users:(("x",pid=1,fd=3))\nrange 32768 60999\n',
   'nfs-server': () => 'LoadState=not-found\nActiveState=inactive\nUnitFileState=\n',
+  'archive-key': (path) => `absent ${path}\n`,
+  database: () => 'absent\n',
+  'mariadb-access': () => 'absent\n',
   reboot: () => 'required linux-image\nend\n',
   hostname: () => 'running a\nfile a\n',
   ipv6: () => 'off\nhelper\nend\n',

@@ -30,6 +30,7 @@ export const before = [
   ...[
     'certificates/configure-the-renewal',
     'maddy/install-what-maddy-is-looked-at-and-guarded-with',
+    'mariadb',
     'borg/install-borg',
     'borg/configure-the-backup',
   ],

@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import { inDatabases, inPhp } from './conflicts-php.ts'
 import { accountAddresses, localPart } from './derived.ts'
 import { ldapConflicts } from './ldap-conflicts.ts'
 import type { ServerShape } from './server.ts'
@@ -15,6 +16,8 @@ export function conflicts(server: z.output<typeof ServerShape>): readonly Confli
     ...inAddresses(server),
     ...inNames(server),
     ...inWeb(server),
+    ...inPhp(server),
+    ...inDatabases(server),
     ...inPorts(server),
     ...inLocales(server),
     ...inOverlay(server),

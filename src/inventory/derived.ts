@@ -86,3 +86,19 @@ export function leavingAliases(domains: readonly Pick<Domain, 'name' | 'aliases'
 export function mtaStsPolicy({ mta_sts: { mode, max_age } }: Pick<Domain, 'mta_sts'>, mx: string): string {
   return ['version: STSv1', `mode: ${mode}`, `mx: ${mx}`, `max_age: ${max_age}`, ''].join('\r\n')
 }
+
+/** The PHP that is declared: its version, its packages, and the modules that its source does not have. */
+export function phpOf({ source, modules }: Pick<NonNullable<Server['php']>, 'source' | 'modules'>) {
+  const version = source === 'sury' ? '8.3' : '8.2'
+  const lacking = source === 'sury' ? [] : modules.filter((name) => notInDebian.includes(name))
+  const packages = ['fpm', ...modules.filter((name) => !lacking.includes(name))].map((name) => `php${version}-${name}`)
+  return { version, packages: [...new Set(packages)], lacking } as const
+}
+
+/** Of what the reference server has. */
+const notInDebian = ['smbclient']
+
+/** The source of somebody else's packages, where one is declared, and the host that it is at. */
+export function suryOf({ php }: Pick<Server, 'php'>) {
+  return php?.source === 'sury' ? { ...php.sury, host: new URL(php.sury.url).hostname } : undefined
+}

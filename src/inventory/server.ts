@@ -7,9 +7,11 @@ import { conflicts } from './conflicts.ts'
 import { Doctor } from './doctor.ts'
 import * as f from './fields.ts'
 import { Domain as DomainField, Mail } from './mail.ts'
+import { Mariadb } from './mariadb.ts'
 import * as n from './networks.ts'
 import { Ntfy } from './notify.ts'
 import { Nebula, Nfs } from './overlay.ts'
+import { Php } from './php.ts'
 import { defaultPort } from './reach.ts'
 import { Rspamd } from './rspamd.ts'
 import { secretField, unbound } from './secret-field.ts'
@@ -109,6 +111,8 @@ export const ServerShape = z.strictObject({
   mail: Mail.meta({ description: 'the mail server' }),
   domains: z.array(DomainField).min(1).meta({ description: 'the mail domains' }),
   sites: z.array(SiteField).default([]).meta({ description: 'the web sites of this host' }),
+  php: Php.optional().meta({ description: 'PHP-FPM for the sites that say so; no PHP when left out' }),
+  mariadb: Mariadb.optional().meta({ description: 'MariaDB, on the loopback; none when left out' }),
   nebula: Nebula.optional().meta({ description: 'a node of a nebula overlay network; none when left out' }),
   nfs: Nfs.optional().meta({ description: 'an NFSv4 server for the overlay; none when left out' }),
   rspamd: Rspamd.optional().meta({ description: 'what strangers send is looked at by rspamd; not at all when left out' }),

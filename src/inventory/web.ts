@@ -138,10 +138,11 @@ export const SiteShape = z.strictObject({
     example: '/var/caddy/www/example.org',
     description: 'its folder; /var/caddy/www/NAME when left out',
   }),
-  owner: z
-    .enum(['admin', 'caddy'])
-    .default('admin')
-    .meta({ description: 'who may write the folder: the admin, by rsync; or caddy, for programs that write their own pages' }),
+  owner: z.enum(['admin', 'caddy']).default('admin').meta({
+    description:
+      'who may write the folder: the admin, by rsync; or caddy, for programs that write their own pages: then PHP’s user, where the site has PHP',
+  }),
+  php: z.boolean().default(false).meta({ description: 'its .php pages are run, as “php” says' }),
   basic_auth: z
     .strictObject({
       user: z

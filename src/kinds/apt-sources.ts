@@ -5,9 +5,15 @@ import { add, type Entry, readSources, rename } from './sources.ts'
 export interface AptSources {
   /** Debian's code name: `bookworm`. Never `stable`, which is another release one day. */
   readonly release: string
+  /** Files with sources of others that are declared: of these nothing is told. */
+  readonly others?: readonly string[]
 }
 
-type State = readonly Entry[]
+interface State {
+  readonly entries: readonly Entry[]
+  /** What a source besides Debian said when the lists were refreshed the last time, within a day. */
+  readonly fails: string
+}
 
 /**
  * Where apt gets Debian from: release, updates and security, by code name, in either format, at the mirror that the host has.
@@ -19,6 +25,7 @@ export const aptSources = defineKind<AptSources, State>({
 
   probe: () => sh`
 ${readSources}
+if [ -n "$(find "$provision/stamp/apt-others" -mmin -1440 2>/dev/null)" ]; then printf 'fails %s\n' "$(cat "$provision/stamp/apt-others")"; fi
 printf 'end\n'`,
 
   parse: (output) => {
@@ -26,10 +33,10 @@ printf 'end\n'`,
     const entries = [...output.matchAll(/^source\t(.*)\t(.*)\t(.*)\t(.*)$/gm)].map(
       ([, file, uri, suite, components]): Entry => ({ file: file!, uri: uri!, suite: suite!, components: components!.trim() }),
     )
-    return new Map([['debian', entries]])
+    return new Map([['debian', { entries, fails: /^fails (.*)$/m.exec(output)?.[1] ?? '' }]])
   },
 
-  diff: ({ release }, have) => {
+  diff: ({ release }, { entries: have }) => {
     const debian = have.filter(isDebian)
     const named = debian.map(({ suite }) => suite)
     return [
@@ -42,7 +49,7 @@ printf 'end\n'`,
     ]
   },
 
-  apply: ({ release }, have, changes) => {
+  apply: ({ release }, { entries: have }, changes) => {
     const missing = changes.filter(({ to }) => to === 'declared').map(({ field }) => field)
     const files = [...new Set(changes.filter(({ to }) => to !== 'declared').map(({ field }) => field))]
     return sh`
@@ -50,13 +57,16 @@ ${files.map((file) => rename(file, release))}
 ${missing.length === 0 ? sh`` : add(missing, have.filter(isDebian))}`
   },
 
-  notes: ({ release }, have) =>
-    have
+  notes: ({ release, others = [] }, { entries, fails }) => [
+    ...(fails === '' ? [] : [`a source besides Debian does not answer as it should, and the run went on without it: ${fails}`]),
+    ...entries
+      .filter(({ file }) => !others.includes(file))
       .filter((entry) => !isDebian(entry) || !(moving.test(entry.suite) || suites(release).includes(entry.suite)))
       .map(
         ({ file, uri, suite, components }) =>
           `${isDebian({ uri, components }) ? 'another suite' : 'of somebody else'}: ${uri} ${suite} (${file})`,
       ),
+  ],
 })
 
 const suites = (release: string): readonly string[] => [release, `${release}-updates`, `${release}-security`]

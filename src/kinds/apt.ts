@@ -2,14 +2,15 @@ import { type Sh, sh } from '../sh.ts'
 
 /**
  * `apt …` that never asks, waits for whoever holds its locks (a fresh VPS is upgrading itself) and finishes an interrupted dpkg;
- * `apt_update`, which fails when a source fails; `apt_recent`, whether it has been within this hour, with the sources there are.
+ * `apt_update`, which fails when a source of Debian's fails: of others', in files that are called provision-*.sources, it says so and goes on; `apt_recent`, whether it has been within this hour, with the sources there are.
  * DPkg::Lock::Timeout does not cover the lists' lock, so that one is waited for here.
  * See apt-get(8), apt.conf(5), ucf(1), needrestart(1).
  */
 export const apt: Sh = sh`
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
+apt_parts=/etc/apt/sources.list.d
 apt() {
-  apt-get -q -y -o DPkg::Lock::Timeout=900 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+  apt-get -q -y -o Dir::Etc::SourceParts="$apt_parts" -o DPkg::Lock::Timeout=900 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }
 apt_held() {
   for lock in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
@@ -34,17 +35,37 @@ apt_wait() {
     dpkg --configure -a --force-confdef --force-confold
   fi
 }
-apt_update() {
+apt_lists() {
   tries=0
-  until said=$(apt-get -q -y -o APT::Update::Error-Mode=any update 2>&1); do
+  until said=$(apt-get -q -y -o APT::Update::Error-Mode=any "$@" update 2>&1); do
     case $said in
       *'Could not get lock'*|*'Unable to lock'*) [ "$tries" -lt 300 ] ;;
       *) false ;;
-    esac || { printf '%s\n' "$said" | grep -E '^(E|W):' >&2; return 1; }
+    esac || return 1
     tries=$((tries + 1))
     sleep 1
   done
+}
+apt_update() {
+  if ! apt_lists; then
+    others=
+    why=$(printf '%s\n' "$said" | grep -E '^(E|W):') || why=$said
+    apt_parts=/run/provision/apt-sources
+    rm -rf -- "$apt_parts"
+    mkdir -p -- "$apt_parts"
+    for source in /etc/apt/sources.list.d/*; do
+      case $source in */provision-*.sources) others=$source ;; *) if [ -f "$source" ]; then cp -- "$source" "$apt_parts/"; fi ;; esac
+    done
+    # What is known of the others stays, in lists that are not cleaned; for what follows they are not there.
+    if [ -z "$others" ] || ! apt_lists -o Dir::Etc::SourceParts="$apt_parts" -o APT::Get::List-Cleanup=0; then
+      printf '%s\n' "$why" >&2
+      return 1
+    fi
+    printf 'a source besides Debian does not answer as it should; Debian does, so this goes on without it: %s\n' "$why"
+  fi
   mkdir -p -m 0700 -- "$provision/stamp"
+  if [ "$apt_parts" = /etc/apt/sources.list.d ]; then rm -f -- "$provision/stamp/apt-others"
+  else printf '%s\n' "$why" | head -n 1 > "$provision/stamp/apt-others"; fi
   : > "$provision/stamp/apt-lists"
 }
 apt_recent() {

@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BorgHere } from '../borg-here.ts'
 import type { Inventory } from '../inventory.ts'
@@ -22,6 +22,7 @@ export const compareArchive = async (
 ): Promise<readonly Found[]> => [
   ...(await files(borg, archive, rehearsal.host)),
   ...(await databases(borg, archive, rehearsal.host, rehearsal)),
+  ...(await sqlDatabases(borg, archive, rehearsal)),
   ...(await mailboxes(inventory, rehearsal)),
 ]
 
@@ -98,6 +99,24 @@ done`)
     what: `${lines.length} messages of the database have their files`,
     differs: missing.length === 0 ? '' : `${missing.length} have none: deleted while the backup was made, or lost`,
   }
+}
+
+/** Each database of MariaDB as SQL, all of it, but for the lines that name machine and version. */
+async function sqlDatabases(borg: BorgHere, archive: string, { directory, host }: Rehearsal): Promise<readonly Found[]> {
+  const dumps = 'var/lib/provision/backup/dump/mariadb'
+  const names = (await borg.run(['list', '--format', '{type} {path}{NL}', `::${archive}`, `sh:${dumps}/*`]))
+    .split('\n')
+    .flatMap((line) => (line.startsWith('- ') ? [line.slice(dumps.length + 3, -'.sql'.length)] : []))
+  const found: Found[] = []
+  for (const name of names) {
+    const file = join(directory, 'sql')
+    const digest = 'umask 077; { grep -v "^--" || :; } | sha256sum > "$1"'
+    await borg.into(['extract', '--stdout', `::${archive}`, `${dumps}/${name}.sql`], 'sh', ['-c', digest, 'sh', file])
+    const there = await host.run(sh`provision-backup sql ${name} | grep -v '^--' | sha256sum`)
+    const same = there.stdout === readFileSync(file, 'utf8')
+    found.push({ what: `database ${name} of MariaDB`, differs: same ? '' : 'it is not there as it was' })
+  }
+  return found
 }
 
 /** What each account's owner sees by IMAP, with the password of the secrets. */

@@ -44,6 +44,8 @@ export function rehearsed(
   set('artifacts/caddy/source', 'build')
   if (copy.has('nebula')) set('artifacts/nebula/source', 'build')
   set('artifacts/acme.sh/source', 'debian')
+  // Nothing but Debian's packages is reached.
+  if (copy.getIn(['php', 'source']) === 'sury') set('php/source', 'debian')
   return copy
 }
 

@@ -1,5 +1,6 @@
 import { after, before } from 'node:test'
 import { appendOnlyTests } from './backup/append-only.ts'
+import { databaseTests, withDatabases } from './backup/databases.ts'
 import { drillTests } from './backup/drill.ts'
 import { faultTests } from './backup/faults.ts'
 import { madeTests } from './backup/made.ts'
@@ -13,12 +14,14 @@ const it = () => installed
 
 before(async () => {
   installed = await install('e2e-backup')
+  await withDatabases(installed)
 })
 
 after(() => installed?.stop())
 
 ntfyTests(it)
 madeTests(it)
+databaseTests(it)
 restoreTests(it)
 mailboxTests(it)
 faultTests(it)

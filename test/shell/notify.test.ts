@@ -127,6 +127,18 @@ test('updates: what the last run did and held back is told once', () => {
   assert.match(body!, /^Packages that will be upgraded: libssl3 openssl\nPackage grub-pc is kept back because/)
 })
 
+test('updates: what a source of others has of Debian’s packages is kept back silently, what it has promised and not given is told', () => {
+  const kept = (name: string) =>
+    `2026-11-21 06:13:19,123 INFO Package ${name} is kept back because a related package is kept back or due to local apt_preferences(5).\n`
+  const begin = '2026-11-21 06:12:03,123 INFO Starting unattended upgrades script\n'
+  const others = `${begin}2026-11-21 06:12:03,124 INFO Allowed origins are: site=packages.sury.org\n`
+  assert.deepEqual(updates('kept', `${others}${kept('libgd3')}${kept('pkgconf')}`), [])
+  const [, , , body] = updates('promised', `${others}${kept('libgd3')}${kept('php8.3-cli')}`)
+  assert.match(body ?? '', /^Package php8\.3-cli is kept back[^\n]*$/)
+  const [, , , debian] = updates('debian', `${begin}${kept('libgd3')}`)
+  assert.match(debian ?? '', /libgd3 is kept back/)
+})
+
 test('updates: an error is told with high priority, and a run that had nothing to do not at all', () => {
   const [, priority, , body] = updates('failed', `${log}2026-11-21 06:13:19,123 ERROR Installing the upgrades failed!\n`)
   assert.deepEqual([priority, /ERROR: Installing the upgrades failed!$/.test(body!)], ['high', true])

@@ -14,8 +14,30 @@ for (const provider of [{ provider: 'ovh' }, { provider: 'nsupdate', server: '19
   })
 }
 
+for (const source of ['debian', 'sury'])
+  test(`every probe and every correction is sh that dash takes, with databases and PHP from ${source}`, () => {
+    const steps = referencePlaybooks(withPhp(source)).flatMap((one) => one.steps)
+    for (const id of ['php/install-php', 'mariadb/make-the-databases'])
+      assert.ok(
+        steps.some((step) => step.id === id),
+        id,
+      )
+    for (const step of steps) for (const { text } of scriptsOf(step)) assert.equal(refused(text), '', step.id)
+    for (const { path, content } of steps.flatMap(scriptFiles)) assert.equal(refused(content), '', path)
+  })
+
 test('every file that is a script is sh that dash takes', () => {
   const files = referencePlaybooks(referenceServer()).flatMap(({ steps }) => steps.flatMap(scriptFiles))
   assert.ok(files.length > 0)
   for (const { path, content } of files) assert.equal(refused(content), '', path)
 })
+
+function withPhp(source: string) {
+  return referenceServer((raw) =>
+    Object.assign(raw, {
+      php: { source, user: 'pages' },
+      mariadb: { databases: [{ name: 'blog' }] },
+      sites: [{ domain: 'cinay.eu', php: true }],
+    }),
+  )
+}

@@ -189,6 +189,41 @@ const faults: Record<string, [text: string, said: RegExp]> = {
   'a site under the name of the mail server': [small({ sites: [{ domain: 'mx1.example.org' }] }), /is the mail server/],
   'a site under a name that a domain makes': [small({ sites: [{ domain: 'mta-sts.example.org' }] }), /is made from its domain/],
   'a root that climbs': [small({ sites: [{ domain: 'a.example.org', root: '/var/../etc' }] }), /has \. or \.\. in it/],
+  'PHP that no site asks for': [small({ php: { source: 'debian' } }), /no site says “php: true”[^✖]*php/],
+  'a site that asks for PHP that is not declared': [
+    small({ sites: [{ domain: 'a.example.org', php: true }] }),
+    /needs PHP: declare “php”, too[^✖]*sites\[0\]\.php/,
+  ],
+  'PHP as the admin': [
+    small({ php: { source: 'debian', user: 'alice' }, sites: [{ domain: 'a.example.org', php: true }] }),
+    /alice is the admin, who may sudo[^✖]*php\.user/,
+  ],
+  'pages whose sources another site shows': [
+    small({
+      php: { source: 'debian' },
+      sites: [
+        { domain: 'a.example.org', php: true, root: '/srv/www/a' },
+        { domain: 'b.example.org', root: '/srv/www' },
+      ],
+    }),
+    /b\.example\.org serves \/srv\/www\/a without PHP: it would show/,
+  ],
+  'a database twice': [
+    small({ mariadb: { databases: [{ name: 'blog' }, { name: 'blog', user: 'other' }] } }),
+    /blog is declared twice[^✖]*mariadb\.databases\[1\]\.name/,
+  ],
+  'a user of two databases': [
+    small({
+      mariadb: {
+        databases: [
+          { name: 'a', user: 'u' },
+          { name: 'b', user: 'u' },
+        ],
+      },
+    }),
+    /u has another database already[^✖]*mariadb\.databases\[1\]\.user/,
+  ],
+  'a database of MariaDB’s own': [small({ mariadb: { databases: [{ name: 'mysql' }] } }), /is a name that MariaDB itself has/],
   'keys of another DNS provider': [small({ dns: { provider: 'manual', server: '192.0.2.1' } }), /Unrecognized key: "server"/],
 }
 

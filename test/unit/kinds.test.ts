@@ -3,11 +3,13 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import type { Change, Resource } from '../../src/kind.ts'
 import { aptSources } from '../../src/kinds/apt-sources.ts'
+import { archiveKey } from '../../src/kinds/archive-key.ts'
 import { artifact } from '../../src/kinds/artifact.ts'
 import { authorizedKeys } from '../../src/kinds/authorized-keys.ts'
 import { ban } from '../../src/kinds/ban.ts'
 import { borgRepository } from '../../src/kinds/borg-repository.ts'
 import { certificate } from '../../src/kinds/certificate.ts'
+import { database } from '../../src/kinds/database.ts'
 import { directory } from '../../src/kinds/directory.ts'
 import { file } from '../../src/kinds/file.ts'
 import { group } from '../../src/kinds/group.ts'
@@ -16,6 +18,7 @@ import { ipv6 } from '../../src/kinds/ipv6.ts'
 import { listening } from '../../src/kinds/listening.ts'
 import { locales } from '../../src/kinds/locales.ts'
 import { mailAccount } from '../../src/kinds/mail-account.ts'
+import { mariadbAccess } from '../../src/kinds/mariadb-access.ts'
 import { nfsServer } from '../../src/kinds/nfs-server.ts'
 import { nftTable } from '../../src/kinds/nft-table.ts'
 import { packages } from '../../src/kinds/packages.ts'
@@ -53,6 +56,31 @@ const store = {
   ...{ repository: 'ssh://a@b:23/./c', passphrase: pw, stampKey: key },
   ...({ script: '/usr/local/sbin/provision-backup', last: '/var/lib/provision/backup/last' } as const),
 }
+
+const fingerprint = '15058500A0235D97F5D10063B188E2B695BD4743'
+const sury = archiveKey({ path: '/k.gpg', url: 'https://a.b/k', fingerprint })
+
+const blog = database({ name: 'my_blog', user: 'blog', password: pw, stampKey: key })
+/** What MariaDB says of it, its fields between tabs. */
+const blogRows = ({
+  user = `mysql_native_password 0 0 ${row}`,
+  grant = 'my\\\\_blog all',
+  stamp = `${stampOf(pw, key)} ${row}`,
+} = {}) =>
+  [
+    ['stamp', 'blog', stamp],
+    ['database', 'my_blog', '3'],
+    ['user', 'blog', 'localhost', ...user.split(' ')],
+    ['user', 'blog', '%', 'mysql_native_password', '0', '0', row],
+    ...grant.split(', ').map((one) => ['grant', 'blog', 'localhost', ...one.split(' ')]),
+    ['end'],
+  ]
+    .map((fields) => `${fields.join('\t')}\n`)
+    .join('')
+
+const access = mariadbAccess({ server: 'mariadb', users: ['blog'] })
+const accessRows = (more = '', root = 'unix_socket\t0', bind = '127.0.0.1') =>
+  `setting\tbind_address\t${bind}\nuser\troot\tlocalhost\t${root}\t1\t${row}\nuser\tblog\tlocalhost\tmysql_native_password\t0\t0\t${row}\n${more}end\n`
 
 /** What a probe printed → what differs, as `field from → to`. `unknown` where the probe said nothing about it. */
 const cases: readonly (readonly [string, Resource, string, readonly string[] | 'unknown'])[] = [
@@ -139,6 +167,86 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     ['a installed → absent', 'b removed, configuration left → absent'],
   ],
   ['packages: dpkg that did not answer is unknown', packages({ name: 'p', installed: ['a'] }), 'a ii \n', 'unknown'],
+
+  ['archive-key: no change while the key that was proved stands there', sury, `key ${fingerprint} 644:root:root - /k.gpg\n`, []],
+  ['archive-key: none yet', sury, 'absent /k.gpg\n', ['type absent → the key B188E2B695BD4743']],
+  [
+    'archive-key: a file that is not what was proved, and that others may write',
+    sury,
+    'key other 666:root:root - /k.gpg\n',
+    [`fingerprint other → ${fingerprint}`, 'mode 666:root:root → 644:root:root'],
+  ],
+  ['archive-key: that it ends is told, and no difference', sury, `key ${fingerprint} 644:root:root 2026-12-01 /k.gpg\n`, []],
+  ['archive-key: nothing said is unknown', sury, '', 'unknown'],
+
+  ['database: as declared', blog, blogRows(), []],
+  [
+    'database: no MariaDB yet',
+    blog,
+    'absent\n',
+    ['database absent → my_blog', 'user absent → blog', 'grants none → all of my_blog'],
+  ],
+  [
+    'database: another password than the one that was proved',
+    blog,
+    blogRows({ stamp: `${stampOf(key, key)} ${row}` }),
+    ['password other → as declared'],
+  ],
+  [
+    'database: a password that was changed on the host',
+    blog,
+    blogRows({ user: `mysql_native_password 0 0 ${'1'.repeat(64)}` }),
+    ['password other → as declared'],
+  ],
+  [
+    'database: a user that logs in by other means is made anew',
+    blog,
+    blogRows({ user: `unix_socket 0 0 ${row}` }),
+    ['user absent → blog'],
+  ],
+  [
+    'database: a user that may log in by other means as well',
+    blog,
+    blogRows({ user: `mysql_native_password 1 0 ${row}` }),
+    ['user absent → blog'],
+  ],
+  [
+    'database: a _ that stands for any letter is another grant',
+    blog,
+    blogRows({ grant: 'my_blog all' }),
+    ['grants all of my_blog and its like → all of my_blog'],
+  ],
+  [
+    'database: a part of it, something elsewhere, and everywhere',
+    blog,
+    blogRows({ user: `mysql_native_password 0 1 ${row}`, grant: 'my\\\\_blog some, other all' }),
+    ['grants some of *, some of my_blog, all of other → all of my_blog'],
+  ],
+  ['database: MariaDB that did not answer is unknown', blog, 'database\tmy_blog\t3\n', 'unknown'],
+
+  ['mariadb-access: as it should be', access, accessRows(), []],
+  [
+    'mariadb-access: as Debian leaves it',
+    access,
+    accessRows('', 'mysql_native_password\t1'),
+    ['root mysql_native_password or another way → unix_socket'],
+  ],
+  ['mariadb-access: on every address', access, accessRows('', undefined, '*'), ['listening * → 127.0.0.1']],
+  [
+    'mariadb-access: root from anywhere, somebody without a name, and a database for everybody',
+    access,
+    accessRows(
+      `user\troot\t%\tmysql_native_password\t0\t1\t${row}\nuser\t\tlocalhost\tmysql_native_password\t0\t0\t${row}\ndatabase\ttest\t0\n`,
+    ),
+    ['root from % → absent', 'without a name from localhost → absent', 'database test empty → absent'],
+  ],
+  [
+    'mariadb-access: a database called test that is in use stays, as do users that nobody declared',
+    access,
+    accessRows(`database\ttest\t2\nuser\tx\t%\tmysql_native_password\t0\t0\t${row}\n`),
+    [],
+  ],
+  ['mariadb-access: nothing said is unknown', access, '', 'unknown'],
 
   ['reboot: nothing asks for it', reboot({ allowed: true }), 'end\n', []],
   [
@@ -623,6 +731,18 @@ test('borg-repository: two nights without a backup are a note, one night is none
   const notes = (hours: number) =>
     kind.notes?.(desired, kind.parse(`age ${store.repository} ${hours}\nend\n`, [desired]).get(store.repository))
   assert.deepEqual([notes(49), notes(50)], [[], ['no backup has been made for 50 hours']])
+})
+
+test('mariadb-access: who may log in and is not declared is told, and stays', () => {
+  const { kind, desired } = access
+  const rows = accessRows(
+    `user\tblog\t%\tmysql_native_password\t0\t0\t${row}\nuser\tx\tlocalhost\tmysql_native_password\t0\t0\t${digest('')}\ndatabase\ttest\t2\n`,
+  )
+  assert.deepEqual(kind.notes?.(desired, kind.parse(rows, [desired]).get('mariadb')), [
+    'may log in, and is not declared: blog@%',
+    'may log in, and is not declared: x@localhost, without a password',
+    'a database called test has tables in it: it stays',
+  ])
 })
 
 test('file: what an operator should know of it is told, whatever its state', () => {

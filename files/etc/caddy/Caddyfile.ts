@@ -18,6 +18,8 @@ export interface CaddySite {
   readonly root: string
   /** A file with a line for each user: name and hash. */
   readonly basicAuth?: `/${string}` | undefined
+  /** The socket of who runs its .php pages, and how big what visitors send may be. */
+  readonly php?: { readonly socket: string; readonly upload: string } | undefined
 }
 
 /** All sites in one file, so that one which leaves the inventory leaves the host. Admin is on a socket of caddy's own, because at localhost:2019 anybody local rewrites the configuration. */
@@ -29,7 +31,7 @@ ${caBundle === undefined ? '' : `	acme_ca_root ${caBundle}\n`}${email === undefi
 ${sites.map(siteOf).join('')}${challenge === undefined ? '' : challengeOf(challenge)}${mail.length === 0 ? '' : settings}${mail.map(mailOf).join('')}`
 
 /** No dot file but .well-known is served. */
-const siteOf = ({ names, root, basicAuth }: CaddySite): string => `
+const siteOf = ({ names, root, basicAuth, php }: CaddySite): string => `
 ${names.join(', ')} {
 	root * ${root}
 	encode zstd gzip
@@ -39,8 +41,17 @@ ${basicAuth === undefined ? '' : `	basic_auth {\n		import ${basicAuth}\n	}\n`}	@
 		not path /.well-known/*
 	}
 	respond @hidden 404
-	file_server
+${php === undefined ? '' : pages(php)}	file_server
 }
+`
+
+/** What visitors have uploaded is shown, and never run. */
+const pages = ({ socket, upload }: NonNullable<CaddySite['php']>): string => `	request_body {
+		max_size ${upload}iB
+	}
+	@uploaded path_regexp (?i)/uploads?/.*\\.php
+	respond @uploaded 404
+	php_fastcgi unix/${socket}
 `
 
 /** By HTTP alone: the certificate of that name is not Caddy's. */

@@ -7,7 +7,7 @@ export const backupPlaces = {
 } as const
 
 /** What goes into an archive and what does not: `borg help patterns`. The first that matches counts. */
-export const backupPatterns = (exclude: readonly string[]): string => `# Written by provision.
+export const backupPatterns = (exclude: readonly string[], mariadb: boolean): string => `# Written by provision.
 R /etc
 R /home
 R /root
@@ -19,7 +19,7 @@ ${exclude.map((path) => `- pp:${path}\n`).join('')}# Databases as dumps, never a
 + pp:${backupPlaces.state}/dump
 - pp:/var/lib/provision
 - sh:/var/lib/maddy/*.db*
-- pp:${backupPlaces.settings}
+${mariadb ? '- pp:/var/lib/mysql\n' : ''}- pp:${backupPlaces.settings}
 # What can be had again, and what is true of one boot only.
 - pp:/usr/local/bin/caddy
 - pp:/usr/local/bin/maddy

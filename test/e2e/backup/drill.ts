@@ -31,6 +31,8 @@ export function drillTests(it: () => Installed): void {
     assert.match(run.stdout, /^✓ 8 accounts, with their passwords$/m)
     assert.match(run.stdout, /^✓ \d+ DKIM keys$/m)
     assert.match(run.stdout, /^✓ [1-9]\d* messages read over IMAP by 7 accounts$/m)
+    assert.match(run.stdout, /^✓ database my_blog of MariaDB$/m)
+    assert.match(run.stdout, /^✓ database of nobody’s of MariaDB$/m)
     assert.match(run.stdout, /^the drill of \S+: all of it came back/m)
     const { priority } = await heard(it().rehearsal, topic(it()), ({ title }) => title === 'xoyize.xyz: restore drill passed')
     assert.equal(priority, 2)

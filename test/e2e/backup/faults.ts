@@ -56,7 +56,7 @@ systemctl restart rehearsal-storage.service`)
       )
       // Room enough, but for no more files: what a disk that fills up in the middle does.
       await host.must(
-        sh`umount /var/lib/provision/backup; mount -t tmpfs -o size=64m,nr_inodes=5 tmpfs /var/lib/provision/backup`,
+        sh`umount /var/lib/provision/backup; mount -t tmpfs -o size=256m,nr_inodes=5 tmpfs /var/lib/provision/backup`,
       )
       assert.match(
         await fails(it(), 'now'),

@@ -11,6 +11,7 @@ import type { Rehearsal } from '../../../src/rehearsal/open.ts'
 import { sh } from '../../../src/sh.ts'
 import { begin, command, edit, isSettled, type Operator, provision, told } from '../harness.ts'
 import type { Installed } from '../install.ts'
+import { databasesOn } from './databases.ts'
 import { backup } from './on.ts'
 
 /** The machine burns, and the same server with the same mail is back in one command. */
@@ -58,7 +59,7 @@ runuser -u xouser -- sh -c 'echo notes > /home/xouser/notes'`)
     assert.match(restored.stdout, new RegExp(`PTR of ${machine.address} and of .*: mx1\\.xoyize\\.xyz\\.`))
   })
 
-  test('restore: every message, DKIM key, certificate, ACME account, ssh host key and site is the same', async () => {
+  test('restore: every message, DKIM key, certificate, ACME account, ssh host key, site and row of a database is the same', async () => {
     const after = await serverOn(there, there.host, it())
     assert.deepEqual(after, before)
   })
@@ -100,6 +101,7 @@ interface Server {
   /** Address, folder, and the digest of the whole message. */
   readonly messages: readonly string[]
   readonly files: readonly string[]
+  readonly databases: string
 }
 
 async function serverOn(rehearsal: Rehearsal, host: Machine, on: Installed): Promise<Server> {
@@ -116,6 +118,7 @@ async function serverOn(rehearsal: Rehearsal, host: Machine, on: Installed): Pro
   return {
     accounts: await lines(host.must(sh`sqlite3 -readonly /var/lib/maddy/credentials.db 'SELECT key, value FROM passwords'`)),
     messages: messages.toSorted(),
+    databases: await databasesOn(host),
     files: await lines(
       host.must(sh`cd /
 find var/lib/maddy/dkim_keys var/lib/acme var/lib/certificates var/caddy/www var/lib/caddy/caddy/acme var/lib/caddy/caddy/certificates \

@@ -6,13 +6,15 @@ export interface BackupScript {
   readonly repository: string
   /** What the records of its domains say now: a restore elsewhere tells which of them change. */
   readonly addresses: readonly string[]
+  /** Whether the databases of MariaDB are dumped, too. */
+  readonly mariadb: boolean
   /** The host only adds: what is old is removed by somebody else. */
   readonly appendOnly: boolean
   readonly keep: { readonly daily: number; readonly weekly: number; readonly monthly: number }
 }
 
 /**
- * `provision-backup run|check|init|borg …`: what the timers start, and what the operator's commands ask. It may be killed anywhere:
+ * `provision-backup run|check|init|sql NAME|borg …`: what the timers start, and what the operator's commands ask. It may be killed anywhere:
  * an archive is there as a whole or not at all, and what is left here is taken away by the next run.
  */
 export const backupScript = (from: BackupScript): string => `#!/bin/sh\n${body(from).text}\n`
@@ -20,9 +22,10 @@ export const backupScript = (from: BackupScript): string => `#!/bin/sh\n${body(f
 const body = ({
   repository,
   addresses,
+  mariadb,
   appendOnly,
   keep,
-}: BackupScript): Sh => sh`# Written by provision. provision-backup run | check | init | borg …
+}: BackupScript): Sh => sh`# Written by provision. provision-backup run | check | init | sql NAME | borg …
 set -u
 umask 077
 settings=${backupPlaces.settings}
@@ -115,6 +118,8 @@ alone() {
   : > "$said"
 }
 
+${mariadb ? sqlFunctions : sh``}
+
 # Whole and of one moment, even while maddy writes.
 dump() {
   begin dump
@@ -124,6 +129,12 @@ dump() {
   set -- /var/lib/maddy/*.db
   [ -e "$1" ] || set --
   needed=$(stat -c %s -- / "$@" | awk '{ sum += $1 } END { printf "%d", sum / 1024 + 20480 }')
+${
+  mariadb
+    ? sh`  sql_size
+  needed=$((needed + size))`
+    : sh``
+}
   free=$(df -Pk "$state" | awk 'NR == 2 { print $4 }')
   [ "$free" -ge "$needed" ] || fail "the dumps of the databases need $needed kB below $state, and $free are free"
   for database in "$@"; do
@@ -134,6 +145,7 @@ dump() {
       fail "the dump of $database: $words"
     fi
   done
+${mariadb ? sh`  sql_dumps` : sh``}
   rm -rf -- "$state/dump"
   mv -T -- "$state/dump.new" "$state/dump"
 }
@@ -203,10 +215,44 @@ case \${1:-} in
   run) run ;;
   check) check ;;
   init) init ;;
+${mariadb ? sh`  sql) sql_dump "$2" ;;` : sh``}
   borg) shift; exec borg "$@" ;;
   ssh) shift; ssh_ "$@" ;;
-  *) echo 'usage: provision-backup run | check | init | borg …' >&2; exit 2 ;;
+  *) echo 'usage: provision-backup run | check | init | sql NAME | borg …' >&2; exit 2 ;;
 esac`
+
+/**
+ * Each database as SQL, of one moment, and so that it makes itself where it is read. Tables of other engines than InnoDB know no
+ * moment: while theirs are read nobody writes them.
+ */
+const sqlFunctions: Sh = sh`
+sql_query() { mariadb --no-defaults --protocol=socket --batch --skip-column-names --execute="$1"; }
+sql_names='schema_name NOT IN ("mysql", "sys", "information_schema", "performance_schema")'
+# What is binary is written with two letters for a byte.
+sql_size() {
+  size=$(sql_query 'SELECT FLOOR(IFNULL(SUM(2 * data_length), 0) / 1024) FROM information_schema.tables' 2>&1) || fail "MariaDB: $size"
+}
+sql_dump() {
+  how=--single-transaction
+  others=$(sql_query "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '$(printf %s "$1" | sed "s/'/''/g")' AND table_type = 'BASE TABLE' AND engine <> 'InnoDB'") || return 1
+  [ "$others" -eq 0 ] || how=--lock-tables
+  mariadb-dump --no-defaults --protocol=socket --default-character-set=utf8mb4 --max-allowed-packet=1G "$how" --quick --routines --events --triggers --hex-blob --skip-dump-date --databases -- "$1"
+}
+sql_dumps() {
+  mkdir -p "$state/dump.new/mariadb"
+  names=$(sql_query "SELECT schema_name FROM information_schema.schemata WHERE $sql_names" 2>&1) || fail "MariaDB: $names"
+  printf '%s\n' "$names" > "$state/dump.new/names"
+  while IFS= read -r name; do
+    [ -n "$name" ] || continue
+    case $name in */*) fail "the dump of the database $name of MariaDB: that name is no name of a file" ;; esac
+    copy=$state/dump.new/mariadb/$name.sql
+    if ! words=$(sql_dump "$name" 2>&1 > "$copy") || [ "$(tail -n 1 "$copy")" != '-- Dump completed' ]; then
+      rm -rf -- "$state/dump.new"
+      fail "the dump of the database $name of MariaDB: $words"
+    fi
+  done < "$state/dump.new/names"
+  rm -f -- "$state/dump.new/names"
+}`
 
 const login = (repository: string): Sh => {
   const { host, port } = storageOf(repository)

@@ -1,0 +1,69 @@
+import { surySays } from '../files/etc/apt/preferences.d/provision-sury.ts'
+import { suryPlaces, sury as surySource } from '../files/etc/apt/sources.list.d/provision-sury.sources.ts'
+import { poolPlaces, pools } from '../files/etc/php/pools.conf.ts'
+import { phpOf, type Server, suryOf } from '../src/inventory.ts'
+import { archiveKey } from '../src/kinds/archive-key.ts'
+import { directory } from '../src/kinds/directory.ts'
+import { file } from '../src/kinds/file.ts'
+import { packages } from '../src/kinds/packages.ts'
+import { service } from '../src/kinds/service.ts'
+import { sh } from '../src/sh.ts'
+import { type Playbook, playbook, type Step, step } from '../src/step.ts'
+import { text } from '../src/text.ts'
+
+/** PHP-FPM: a pool and a socket for each site that says so. */
+export const php = ({ php: wanted, sites: all }: Pick<Server, 'php' | 'sites'>): Playbook => {
+  if (wanted === undefined) return playbook('php', [])
+  const { version, packages: installed, lacking } = phpOf(wanted)
+  const sites = all.filter((site) => site.php)
+  const configuration = `/etc/php/${version}/fpm` as const
+  const unit = `php${version}-fpm.service` as const
+  const dropIn = `/etc/systemd/system/${unit}.d` as const
+  const notes = [
+    ...(wanted.user === 'caddy' ? ['PHP runs as caddy, which may read every site’s TLS key: “php.user” names another'] : []),
+    ...lacking.map((name) => `Debian has no ${name} for PHP ${version}: it is left out`),
+  ]
+  return playbook('php', [
+    ...fromSury(suryOf({ php: wanted }), version),
+    step('Install PHP', [packages({ name: 'php', installed })]),
+
+    step('Configure PHP', [
+      directory({ path: '/var/lib/php/sites' }),
+      ...sites.map(({ domain }) =>
+        directory({ path: poolPlaces.state(domain), mode: '0700', owner: wanted.user, group: wanted.user }),
+      ),
+      file({
+        // Debian's own pool, which would run as somebody else, has this name.
+        path: `${configuration}/pool.d/www.conf`,
+        content: pools({ ...wanted, sites }),
+        check: sh`printf '[global]\ninclude=%s\n' "$tmp" > "$tmp.main"
+trap 'rm -f -- "$tmp" "$tmp.main"' EXIT
+${`/usr/sbin/php-fpm${version}`} -t -y "$tmp.main"`,
+        notes,
+      }),
+      directory({ path: dropIn }),
+      file({ path: `${dropIn}/provision.conf`, content: text('etc/systemd/system/php-fpm.service.d/provision.conf') }),
+    ]),
+
+    step('Run PHP', [
+      // Of the other source, when the inventory has changed: it would take the same sockets.
+      service({ unit: version === '8.2' ? 'php8.3-fpm.service' : 'php8.2-fpm.service', state: 'off' }),
+      service({ unit, reads: [dropIn], rereads: [configuration] }),
+    ]),
+  ])
+}
+
+/** A source of somebody else's: its key is good for it alone, and it replaces nothing that Debian has. */
+const fromSury = (from: ReturnType<typeof suryOf>, version: string): readonly Step[] =>
+  from === undefined
+    ? []
+    : [
+        step('Install what the key of the source is read with', [packages({ name: 'php-source', installed: ['gpg', 'curl'] })]),
+        step('Take PHP from its source', [
+          directory({ path: '/etc/apt/keyrings' }),
+          archiveKey({ path: suryPlaces.key, url: from.key, fingerprint: from.fingerprint }),
+          file({ path: '/etc/dpkg/dpkg.cfg.d/provision-sury', content: text('etc/dpkg/dpkg.cfg.d/provision-sury') }),
+          file({ path: suryPlaces.preferences, content: surySays({ host: from.host, version }) }),
+          file({ path: suryPlaces.source, content: surySource(from) }),
+        ]),
+      ]
