@@ -54,26 +54,45 @@ export function compare(step: Step, states: States): StepPlan {
   }
 }
 
+/** Looks at some steps together, in one exec. */
+async function lookAt(shell: Shell, steps: readonly Step[]): Promise<readonly StepPlan[]> {
+  const { states } = await probe(
+    shell,
+    steps.flatMap(({ resources }) => resources),
+  )
+  return steps.map((step) => compare(step, states))
+}
+
 /** Looks at one step. Throws ProvisionError when part of it could not be looked at. */
-export async function look(shell: Shell, step: Step): Promise<StepPlan> {
-  const plan = compare(step, (await probe(shell, step.resources)).states)
+export const look = async (shell: Shell, step: Step): Promise<StepPlan> => sighted((await lookAt(shell, [step]))[0]!)
+
+/** The same plan. Throws ProvisionError when part of the step could not be looked at. */
+function sighted(plan: StepPlan): StepPlan {
   const blind = plan.unknown[0]
-  if (blind !== undefined) throw new ProvisionError(step.title, `cannot read the state of ${blind.id}: ${blind.why}`)
+  if (blind !== undefined) throw new ProvisionError(plan.step.title, `cannot read the state of ${blind.id}: ${blind.why}`)
   return plan
 }
 
-/** Corrects what differs, and looks once more. Throws ProvisionError when a correction fails or leaves a difference. */
+/**
+ * Corrects a step that was just looked at, and looks once more, at the steps that come next as well. Returns what was corrected and how those
+ * compare then; when nothing was, what was known of them still is. Throws ProvisionError when a correction fails or leaves a difference.
+ */
 export async function correct(
   shell: Shell,
-  { step, drift }: StepPlan,
-  listener: Listener = {},
-  leave: Leave = none,
-): Promise<readonly Drift[]> {
-  const ours = drift.filter((one) => !leave(one))
-  if (ours.length === 0) return []
-  await act(shell, step, ours, listener)
-  await verify(shell, step, leave)
-  return ours
+  plan: StepPlan,
+  {
+    listener = {},
+    leave = none,
+    next = [],
+  }: { readonly listener?: Listener; readonly leave?: Leave; readonly next?: readonly Step[] } = {},
+): Promise<{ readonly changed: readonly Drift[]; readonly next: readonly StepPlan[] }> {
+  const ours = sighted(plan).drift.filter((one) => !leave(one))
+  if (ours.length === 0) return { changed: [], next: [] }
+  await act(shell, plan.step, ours, listener)
+  const [now, ...rest] = await lookAt(shell, [plan.step, ...next])
+  // What cannot be seen of another may hide what is seen of this one.
+  settled(now!.unknown.length > 0 && next.length > 0 ? await look(shell, plan.step) : now!, leave)
+  return { changed: ours, next: rest }
 }
 
 /** Which differences stay as they are: what a person has edited on the host, unless told otherwise. */
@@ -84,18 +103,16 @@ export const edited = ({ resource: { kind, desired }, current }: Drift): string 
 
 const none: Leave = () => false
 
-/** Checks one step, corrects what differs, and checks that this removed it. Returns what was corrected. */
-export async function converge(shell: Shell, step: Step, listener: Listener = {}): Promise<readonly Drift[]> {
-  return correct(shell, await look(shell, step), listener)
-}
+/** Looks once more. Throws ProvisionError when the step still differs. */
+export const verify = async (shell: Shell, step: Step, leave: Leave = none): Promise<void> =>
+  settled(await look(shell, step), leave)
 
-/** Throws ProvisionError when the step still differs: a correction that leaves a difference is an error. */
-export async function verify(shell: Shell, step: Step, leave: Leave = none): Promise<void> {
-  const [left] = (await look(shell, step)).drift.filter((one) => !leave(one))
-  if (left !== undefined) {
-    const { field, from, to } = left.changes[0]!
-    throw new ProvisionError(step.title, `corrected, and still differs: ${left.resource.id} ${field} ${from} → ${to}`)
-  }
+/** Throws ProvisionError when a step still differs: a correction that leaves a difference is an error. */
+function settled(plan: StepPlan, leave: Leave = none): void {
+  const [left] = sighted(plan).drift.filter((one) => !leave(one))
+  if (left === undefined) return
+  const { field, from, to } = left.changes[0]!
+  throw new ProvisionError(plan.step.title, `corrected, and still differs: ${left.resource.id} ${field} ${from} → ${to}`)
 }
 
 /** Runs the corrections of a step as one script, which stops at the first that fails. Throws ProvisionError then. */

@@ -1,4 +1,4 @@
-import { correct, type Drift, type Leave, type Listener, look, verify } from './converge.ts'
+import { correct, type Drift, type Leave, type Listener, look, type StepPlan, verify } from './converge.ts'
 import { Interrupted, ProvisionError } from './errors.ts'
 import { finishUndo, guarded } from './guard.ts'
 import type { Artifact } from './kind.ts'
@@ -52,8 +52,10 @@ if [ -f "$provision/upgrade/"${program}/back.sh ]; then sh "$provision/upgrade/"
 }
 
 /**
- * Corrects every step that differs, in order. From the first that does, each looks again right before it acts.
- * Returns what was corrected, and the login that it ended with; `leave` says which differences are left as they are. Throws ProvisionError at the first step that fails, and Interrupted when it was asked to stop.
+ * Corrects every step that differs, in order. From the first that does, each was looked at since the last change: when a step has been
+ * corrected, one look sees whether that worked, and how the next ones stand, to the first that is not expected to be as declared.
+ * Returns what was corrected, and the login that it ended with; `leave` says which differences are left as they are. Throws ProvisionError
+ * at the first step that fails, and Interrupted when it was asked to stop.
  */
 export async function run(
   session: Session,
@@ -61,34 +63,57 @@ export async function run(
   hooks: RunHooks,
   leave: Leave = () => false,
 ): Promise<{ readonly changed: readonly Drift[]; readonly session: Session }> {
-  const first = steps.findIndex(({ drift, unknown }) => drift.length + unknown.length > 0)
-  const todo = first === -1 ? [] : steps.slice(first).map(({ step }) => step)
+  const first = steps.findIndex(differs)
+  const todo = first === -1 ? [] : steps.slice(first)
   // Before the first change: who finds it out in the middle of an install has half a server.
   if (steps.some(({ step, drift }) => step.guard !== undefined && drift.length > 0)) await session.needKey()
   const changed: Drift[] = []
-  let shell = session
-  for (const [i, step] of todo.entries()) {
-    stopIfAsked(hooks, todo.slice(i))
+  const state: State = { shell: session, seen: [] }
+  for (const [i, { step }] of todo.entries()) {
+    stopIfAsked(
+      hooks,
+      todo.slice(i).map((one) => one.step),
+    )
     hooks.stepStarts(step)
-    const corrected = await runStep(shell, step, hooks, leave).catch(async (error: unknown) => {
+    const corrected = await runStep(state, step, toTheNext(todo.slice(i + 1)), hooks, leave).catch(async (error: unknown) => {
       await hooks.stepFails(step)
       throw error
     })
-    shell = corrected.shell
-    changed.push(...corrected.changed)
-    await hooks.stepEnds(step, corrected.changed)
+    changed.push(...corrected)
+    await hooks.stepEnds(step, corrected)
   }
-  return { changed, session: shell }
+  return { changed, session: state.shell }
+}
+
+/** Where a run stands. */
+interface State {
+  /** The login that it has now. */
+  shell: Session
+  /** The next steps, as they were seen since the last change. */
+  seen: readonly StepPlan[]
+}
+
+const differs = ({ drift, unknown }: StepPlan): boolean => drift.length + unknown.length > 0
+
+/** Steps to the first that the plan found different, with it. */
+function toTheNext(left: readonly StepPlan[]): readonly Step[] {
+  const at = left.findIndex(differs)
+  return (at === -1 ? left : left.slice(0, at + 1)).map(({ step }) => step)
 }
 
 async function runStep(
-  shell: Session,
+  state: State,
   step: Step,
+  next: readonly Step[],
   hooks: RunHooks,
   leave: Leave,
-): Promise<{ shell: Session; changed: readonly Drift[] }> {
-  const seen = await look(shell, step)
-  if (seen.drift.length === 0) return { shell, changed: [] }
+): Promise<readonly Drift[]> {
+  const { shell } = state
+  const [known, ...later] = state.seen
+  // What could not be seen among others may be seen by itself.
+  const seen = known === undefined || known.unknown.length > 0 ? await look(shell, step) : known
+  state.seen = later
+  if (seen.drift.length === 0) return []
   for (const { resource, current } of seen.drift) {
     for (const artifact of resource.kind.send?.(resource.desired, current) ?? []) {
       const { path, sha256 } = await hooks.obtain(artifact)
@@ -98,22 +123,23 @@ async function runStep(
   const [first] = seen.drift
   if (step.reboots && first !== undefined) {
     const { resource, current, changes } = first
-    const fresh = await rebooted(shell, step.title, resource.kind.apply(resource.desired, current, changes))
-    await verify(fresh, step, leave)
-    return { shell: fresh, changed: seen.drift }
+    state.seen = []
+    state.shell = await rebooted(shell, step.title, resource.kind.apply(resource.desired, current, changes))
+    await verify(state.shell, step, leave)
+    return seen.drift
   }
   const listener = hooks.listener(step)
-  if (step.guard === undefined) return { shell, changed: await correct(shell, seen, listener, leave) }
-  let fresh: Session | undefined
-  const { changed } = await guarded(
-    shell,
-    seen,
-    step.guard,
-    async (limit, at) => (fresh = await shell.again(limit, at)),
-    listener,
-    leave,
-  )
-  return { shell: fresh ?? shell, changed }
+  if (step.guard === undefined) {
+    const corrected = await correct(shell, seen, { listener, leave, next })
+    if (corrected.changed.length > 0) state.seen = corrected.next
+    return corrected.changed
+  }
+  const relogin = async (limit: number, at: 'declared port' | 'current port') => {
+    state.seen = []
+    state.shell = await shell.again(limit, at)
+    return state.shell
+  }
+  return (await guarded(shell, seen, step.guard, relogin, listener, leave)).changed
 }
 
 function stopIfAsked(hooks: RunHooks, left: readonly Step[]): void {

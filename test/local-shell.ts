@@ -2,10 +2,12 @@ import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { correct, type Drift, type Listener, look } from '../src/converge.ts'
 import type { Sh } from '../src/sh.ts'
 import type { Output, Shell } from '../src/shell.ts'
 import { afterStart } from '../src/ssh/records.ts'
 import { reading } from '../src/ssh/scripts.ts'
+import type { Step } from '../src/step.ts'
 
 /**
  * A Shell for tests: this machine's own sh (dash, on Debian), as whoever runs the test, without sudo and without a lock.
@@ -30,6 +32,10 @@ export function localShell(state?: string, env: NodeJS.ProcessEnv = {}): Shell {
     },
   }
 }
+
+/** Looks at one step, and corrects what differs. Returns what was corrected. */
+export const converge = async (shell: Shell, step: Step, listener: Listener = {}): Promise<readonly Drift[]> =>
+  (await correct(shell, await look(shell, step), { listener })).changed
 
 function runLocally(script: Sh, env: NodeJS.ProcessEnv): Promise<Output> {
   const nonce = randomBytes(8).toString('hex')

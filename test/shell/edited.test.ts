@@ -3,10 +3,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { converge, correct, edited, look } from '../../src/converge.ts'
+import { correct, type Drift, edited, look } from '../../src/converge.ts'
 import { file } from '../../src/kinds/file.ts'
 import { step } from '../../src/step.ts'
-import { localShell } from '../local-shell.ts'
+import { converge, localShell } from '../local-shell.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'provision-edited-')) as `/${string}`
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -28,7 +28,8 @@ test('edited: what a person wrote over ours is told with its day, and left when 
   assert.deepEqual(await edits('one'), [`edited on the host on ${today}`])
   const seen = await look(shell, says('one'))
   assert.match(seen.drift[0]!.changes[0]!.from, /^edited on the host on \d{4}-\d\d-\d\d$/)
-  assert.deepEqual(await correct(shell, seen, {}, (drift) => edited(drift) !== undefined), [])
+  const leave = (drift: Drift) => edited(drift) !== undefined
+  assert.deepEqual((await correct(shell, seen, { leave })).changed, [])
   assert.equal(readFileSync(path, 'utf8'), 'theirs')
 })
 

@@ -13,7 +13,7 @@ import {
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { compare, converge } from '../../src/converge.ts'
+import { compare } from '../../src/converge.ts'
 import { defineKind } from '../../src/kind.ts'
 import { directory } from '../../src/kinds/directory.ts'
 import { file } from '../../src/kinds/file.ts'
@@ -23,7 +23,7 @@ import { Secret } from '../../src/secret.ts'
 import { sh } from '../../src/sh.ts'
 import type { Shell } from '../../src/shell.ts'
 import { playbook, step } from '../../src/step.ts'
-import { localShell } from '../local-shell.ts'
+import { converge, localShell } from '../local-shell.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'provision-engine-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -4,13 +4,12 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { historyLines } from '../../src/commands/history.ts'
-import { converge } from '../../src/converge.ts'
 import { entries } from '../../src/history.ts'
 import { file } from '../../src/kinds/file.ts'
 import { Secret } from '../../src/secret.ts'
 import { sh } from '../../src/sh.ts'
 import { step } from '../../src/step.ts'
-import { localShell } from '../local-shell.ts'
+import { converge, localShell } from '../local-shell.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'provision-history-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import { compare } from '../../src/converge.ts'
+import { defineKind } from '../../src/kind.ts'
+import { file } from '../../src/kinds/file.ts'
+import type { Plan } from '../../src/plan.ts'
+import { probe } from '../../src/probe.ts'
+import { type RunHooks, run, type Session } from '../../src/run.ts'
+import { type Sh, sh } from '../../src/sh.ts'
+import { type Step, step } from '../../src/step.ts'
+import { localShell } from '../local-shell.ts'
+
+const me = userInfo().username
+let dir: `/${string}`
+let session: Session & { readonly said: string[] }
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'provision-run-')) as `/${string}`
+  const shell = localShell(join(dir, 'state'))
+  const said: string[] = []
+  session = {
+    ...shell,
+    said,
+    run: (script) => (said.push('look'), shell.run(script)),
+    work: (script, onLine) => (said.push('work'), shell.work(script, onLine)),
+    lock: async () => undefined,
+    needKey: async () => undefined,
+    again: async () => session,
+  }
+})
+
+afterEach(() => rmSync(dir, { recursive: true, force: true }))
+
+const hooks: RunHooks = {
+  obtain: () => assert.fail('nothing is sent'),
+  listener: () => ({}),
+  stepStarts: () => undefined,
+  stepEnds: async () => undefined,
+  stepFails: async () => undefined,
+  stopped: () => undefined,
+}
+
+const host = { architecture: 'amd64', boot: '', undoArmed: false, busy: undefined, upgrade: undefined } as const
+
+async function planOf(steps: readonly Step[]): Promise<Plan> {
+  const { states } = await probe(
+    session,
+    steps.flatMap(({ resources }) => resources),
+  )
+  session.said.length = 0
+  return { host, steps: steps.map((one) => compare(one, states)) }
+}
+
+const writes = (name: string) => step(`Write ${name}`, [file({ path: `${dir}/${name}`, content: name, owner: me, group: me })])
+
+/** Good while there is a file of that name. */
+const thing = (name: string, looks: Sh) =>
+  defineKind<{ name: string }, string>({
+    name: `thing-${name}`,
+    key: (one) => one.name,
+    probe: () => looks,
+    parse: (output) => new Map(output.includes('good') ? [[name, 'good']] : [[name, 'bad']]),
+    diff: (_, have) => (have === 'good' ? [] : [{ field: 'state', from: have, to: 'good' }]),
+    apply: () => sh`touch ${join(dir, name)}`,
+  })({ name })
+
+test('run: a step that was corrected and those up to the next that differs are looked at together', async () => {
+  const steps = ['a', 'b', 'c', 'd', 'e'].map(writes)
+  for (const name of ['a', 'c', 'e']) writeFileSync(join(dir, name), name, { mode: 0o644 })
+  const { changed } = await run(session, await planOf(steps), hooks)
+  assert.deepEqual(
+    changed.map(({ resource: { id } }) => id),
+    [`file:${dir}/b`, `file:${dir}/d`],
+  )
+  assert.deepEqual(session.said, ['look', 'work', 'look', 'work', 'look'])
+})
+
+test('run: what differs only since an earlier step was corrected is corrected too, in its turn', async () => {
+  const spoiled = thing('b', sh`if [ ! -e ${dir}/a ] || [ -e ${dir}/b ]; then echo good; fi`)
+  const { changed } = await run(session, await planOf([writes('a'), step('Have b', [spoiled]), writes('c')]), hooks)
+  assert.equal(changed.length, 3)
+  assert.ok(existsSync(join(dir, 'b')))
+})
+
+test('run: a later step that cannot be looked at yet fails no earlier one, and is looked at again', async () => {
+  const later = thing('b', sh`[ -e ${dir}/a2 ] || { echo too early >&2; exit 1; }; [ ! -e ${dir}/b ] || echo good`)
+  const steps = [writes('a'), writes('a2'), step('Have b', [later])]
+  const seen = await planOf(steps)
+  assert.equal(seen.steps[2]!.unknown.length, 1)
+  assert.equal((await run(session, seen, hooks)).changed.length, 3)
+})
+
+test('run: one that still cannot be looked at when its turn comes ends the run', async () => {
+  const blind = thing('b', sh`echo cannot look >&2; exit 1`)
+  await assert.rejects(
+    run(session, await planOf([writes('a'), step('Have b', [blind])]), hooks),
+    /cannot read the state of thing-b:b/,
+  )
+  assert.ok(existsSync(join(dir, 'a')))
+})
