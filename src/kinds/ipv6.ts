@@ -39,7 +39,7 @@ if [ ! -e /proc/sys/net/ipv6/conf/all/disable_ipv6 ]; then printf 'lacks\n'; fi
 for f in all default "$interface"; do
   if [ "$(cat "/proc/sys/net/ipv6/conf/$f/disable_ipv6" 2>/dev/null)" = 1 ]; then printf 'off\n'; fi
 done
-ip -6 -o address show scope global | sed -n '/ tentative\| dadfailed/!s|.* inet6 \([^ /]*\)/.*|address \1|p'
+${addresses}
 ip -6 route get 2000::1 2>/dev/null | sed -n 's/.* src \([^ ]*\).*/source \1/p'
 if command -v enable_ipv6 >/dev/null; then printf 'helper\n'; fi
 for a in ${all.map(({ address }) => address)}; do
@@ -77,7 +77,7 @@ printf 'end\n'`,
   // The stamp comes first: what the helper leaves undone is told, and not tried again.
   apply: ({ address }, { helper, tried }) => sh`
 ${interfaceOf}
-there() { ip -6 -o address show scope global | grep -qF ${` ${address}/`}; }
+there() { ${addresses} | grep -qxF ${`address ${address}`}; }
 wait_for_it() { for i in 1 2 3 4 5 6 7 8 9 10; do if there; then return 0; fi; sleep 0.5; done; return 1; }
 ${
   helper && !tried
@@ -125,3 +125,6 @@ const absent = ({ helper }: State, provider: string): string =>
 
 /** The interface that packets leave by. */
 const interfaceOf = sh`interface=$(ip -4 route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)`
+
+/** The addresses that are in use: one that the kernel still looks for elsewhere on the link is not yet. */
+const addresses = sh`ip -6 -o address show scope global | sed -n '/ tentative\| dadfailed/!s|.* inet6 \([^ /]*\)/.*|address \1|p'`

@@ -195,6 +195,30 @@ test('ldap: somebody who leaves the directory cannot log in, and the mailbox is 
   assert.deepEqual(notes, ['undeclared mailbox noa@cinay.eu: --prune removes it, and keeps a copy'])
 })
 
+test('ldap: by uid, of those whom a filter names, and under TLS or not at all', async () => {
+  await it.host.must(sh`set -e
+cd /etc/ldap
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /root/ca.key -out /usr/local/share/ca-certificates/e2e.crt -subj /CN=e2e -days 5 2>/dev/null
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout slapd.key -out /root/slapd.csr -subj /CN=slapd 2>/dev/null
+printf 'subjectAltName=IP:127.0.0.1' > /root/ext
+openssl x509 -req -in /root/slapd.csr -CA /usr/local/share/ca-certificates/e2e.crt -CAkey /root/ca.key -CAcreateserial -extfile /root/ext -out slapd.crt -days 5 2>/dev/null
+chown openldap slapd.key
+printf 'dn: cn=config\nchangetype: modify\nadd: olcTLSCertificateFile\nolcTLSCertificateFile: /etc/ldap/slapd.crt\n-\nadd: olcTLSCertificateKeyFile\nolcTLSCertificateKeyFile: /etc/ldap/slapd.key\n' | ldapmodify -Q -Y EXTERNAL -H ldapi:/// >/dev/null`)
+  edit(it.operator, (document: Document) => {
+    for (const [key, value] of Object.entries({ users: 'uid', domain: 'cinay.eu', filter: '(uid=thief)', starttls: true }))
+      document.setIn(['mail', 'ldap', key], value)
+  })
+  await it.correct()
+  const look = sh`systemctl start provision-ldap.service`
+  assert.notEqual((await it.host.run(look)).code, 0, 'its certificate is of a CA that the host does not know')
+  await it.host.must(sh`update-ca-certificates >/dev/null 2>&1`)
+  await it.host.must(look)
+  assert.equal(await it.host.must(sh`cat /var/lib/maddy/ldap-addresses`), 'thief@cinay.eu\n')
+  assert.equal((await folders({ address: 'thief@cinay.eu', password: thief.password })).length, 6)
+  await refused(lea)
+  await it.settled()
+})
+
 test('ldap: taken out of the inventory, it lets nobody in and makes nobody a mailbox', async () => {
   edit(it.operator, (document: Document) => document.deleteIn(['mail', 'ldap']))
   const ids = await it.correct()

@@ -290,6 +290,16 @@ until ss -Hltn sport = :3306 | grep -q .; do sleep 0.1; done`),
     },
   },
   {
+    ...{
+      title: 'another IPv6 address, from which mail would leave',
+      check: 'ipv6',
+      verdict: 'warning',
+      says: /mail leaves from 2001:db8:9::9 instead/,
+    },
+    plant: on(sh`ip -6 address add 2001:db8:9::9/64 dev eth0 nodad`),
+    mend: on(sh`ip -6 address del 2001:db8:9::9/64 dev eth0`),
+  },
+  {
     ...{ title: 'a stopped clock service', check: 'clock', verdict: 'error', says: /service: chrony does not run/ },
     plant: on(
       sh`DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chrony >/dev/null 2>&1; systemctl stop chrony`,
