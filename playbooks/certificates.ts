@@ -1,10 +1,11 @@
 import { acmePlaces, renewal } from '../files/usr/local/sbin/provision-certificates.ts'
-import type { Server } from '../src/inventory.ts'
+import { certificateKey, firstKey, liveKeys, type Server } from '../src/inventory.ts'
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { certificate } from '../src/kinds/certificate.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
 import { packages } from '../src/kinds/packages.ts'
+import { privateKey } from '../src/kinds/private-key.ts'
 import { service } from '../src/kinds/service.ts'
 import { user } from '../src/kinds/user.ts'
 import { type Secret, secretText } from '../src/secret.ts'
@@ -19,8 +20,12 @@ type Certificates = Pick<Server, 'acme' | 'address6' | 'dns' | 'mail'> & {
 const unit = 'provision-certificates'
 
 /** The mail certificate: issued by DNS-01, or by HTTP-01 where nobody writes records for us; readable by maddy and writable by nobody but root, renewed daily when it is due. */
-export const certificates = ({ acme, address6, dns, mail, origin }: Certificates): Playbook =>
-  playbook('certificates', [
+export const certificates = ({ acme, address6, dns, mail, origin }: Certificates): Playbook => {
+  const { tlsa } = mail
+  const named =
+    tlsa.key === firstKey && liveKeys(tlsa).length === 1 ? [] : [tlsa.key, ...(tlsa.next === undefined ? [] : [tlsa.next])]
+  const key = certificateKey(mail.hostname, tlsa.key)
+  return playbook('certificates', [
     step('Install acme.sh', [
       // acme.sh asks with curl; nsupdate is in bind9-dnsutils.
       // And it answers the CA with socat, before there is a web server.
@@ -45,7 +50,7 @@ export const certificates = ({ acme, address6, dns, mail, origin }: Certificates
         path: `/usr/local/sbin/${unit}`,
         mode: '0755',
         content: renewal({
-          certificates: [{ name: mail.hostname, names: [mail.hostname], group: 'maddy', unit: 'maddy.service', port: 465 }],
+          certificates: [{ name: mail.hostname, names: [mail.hostname], group: 'maddy', unit: 'maddy.service', port: 465, key }],
           directory: acme.directory,
           caBundle: acme.ca === undefined ? undefined : caFile,
           email: acme.email,
@@ -60,6 +65,19 @@ export const certificates = ({ acme, address6, dns, mail, origin }: Certificates
       file({ path: `/etc/systemd/system/${unit}.timer`, content: text(`etc/systemd/system/${unit}.timer`) }),
     ]),
 
+    // acme.sh has made the first one. From the first change of a key on each has a name, and its TLSA record comes before it.
+    step('Make the keys that TLSA names', [
+      ...(named.length === 0 ? [] : [directory({ path: `${acmePlaces.state}/keys`, mode: '0700' })]),
+      ...named.map((name) =>
+        privateKey({
+          path: certificateKey(mail.hostname, name),
+          type: 'ec',
+          owner: 'root',
+          ...(name === firstKey ? { from: `${acmePlaces.state}/${mail.hostname}_ecc/${mail.hostname}.key` as const } : {}),
+        }),
+      ),
+    ]),
+
     step({ title: 'Get the certificate', risk: 'mail outage without it' }, [
       certificate({
         name: mail.hostname,
@@ -67,6 +85,7 @@ export const certificates = ({ acme, address6, dns, mail, origin }: Certificates
         names: [mail.hostname],
         group: 'maddy',
         unit: `${unit}.service`,
+        ...(named.length === 0 ? {} : { key }),
         needs:
           dns.provider === 'manual'
             ? `the CA looks at http://${mail.hostname}/: its records have to lead here first (provision dns records --offline prints them)`
@@ -75,6 +94,7 @@ export const certificates = ({ acme, address6, dns, mail, origin }: Certificates
     ]),
     step('Run the renewal daily', [service({ unit: `${unit}.timer`, reads: [`/etc/systemd/system/${unit}.timer`] })]),
   ])
+}
 
 /** Where the CA's file is: Caddy reads it. */
 const challengeFolders = ['', '/.well-known', '/.well-known/acme-challenge'].map((below) =>

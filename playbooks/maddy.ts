@@ -2,7 +2,7 @@ import { aliases, leaving } from '../files/etc/maddy/aliases.ts'
 import { maddyConf } from '../files/etc/maddy/maddy.conf.ts'
 import { acmePlaces } from '../files/usr/local/sbin/provision-certificates.ts'
 import { ldapPlaces } from '../files/usr/local/sbin/provision-ldap.ts'
-import { aliasLines, leavingAliases, logins, type Server, systemLogin } from '../src/inventory.ts'
+import { aliasLines, dkimFiles, leavingAliases, logins, type Server, systemLogin } from '../src/inventory.ts'
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
@@ -10,6 +10,7 @@ import { verifyMaddy } from '../src/kinds/maddy.ts'
 import { mailAccount } from '../src/kinds/mail-account.ts'
 import { nftTable } from '../src/kinds/nft-table.ts'
 import { packages } from '../src/kinds/packages.ts'
+import { privateKey } from '../src/kinds/private-key.ts'
 import { servedCertificate } from '../src/kinds/served-certificate.ts'
 import { service } from '../src/kinds/service.ts'
 import { undeclaredMail } from '../src/kinds/undeclared-mail.ts'
@@ -57,6 +58,7 @@ export const maddy = ({ mail, domains, dns, rspamd, origin, stampKey, prune }: M
           hostname: mail.hostname,
           primaryDomain: mail.primary,
           domains: domains.map(({ name }) => name),
+          selectors: new Map(domains.map(({ name, dkim }) => [name, dkim.key])),
           certificate,
           mode: mail.mode,
           catchAll: domains.flatMap(({ name, catch_all: to }) => (to === undefined ? [] : [{ domain: name, to }])),
@@ -70,6 +72,16 @@ export const maddy = ({ mail, domains, dns, rspamd, origin, stampKey, prune }: M
 ${verifyMaddy('/usr/local/bin/maddy', sh`"$tmp"`)}`,
       }),
     ]),
+
+    // The first one maddy makes by itself. One that comes is published before maddy knows of it.
+    step(
+      'Make the next keys to sign with',
+      domains.flatMap(({ name, dkim: { next } }) => {
+        if (next === undefined) return []
+        const { key, record } = dkimFiles(name, next)
+        return [privateKey({ path: key, record, type: 'rsa', owner: 'maddy' })]
+      }),
+    ),
 
     // A site that was broken into cannot send past the queue.
     step('Write who may go out to port 25', [

@@ -16,4 +16,5 @@ export { bind, type Inventory, inventoryFolder, listInventories, loadInventory }
 export { type NebulaNode, nebulaEnds, nebulaNode } from './inventory/nebula-node.ts'
 export { type Opening, openings } from './inventory/openings.ts'
 export { networkOf } from './inventory/overlay.ts'
+export { certificateKey, dkimFiles, firstKey, liveKeys, type Rotation } from './inventory/rotation.ts'
 export { type Domain, Server, type Site } from './inventory/server.ts'

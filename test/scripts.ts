@@ -61,6 +61,7 @@ const absent: Readonly<Record<string, (key: string, desired: unknown) => string>
   upgrade: (name) => `pending ${name}\n`,
   artifact: (name) => `${name}\tamd64\tabsent\t\n`,
   certificate: (name) => `absent ${name}\n`,
+  'private-key': (path) => `key absent - absent ${path}\n`,
   password: (name) => `row ${name} x\nstamp ${name} \n`,
   'mail-account': () => 'end\n',
   'basic-auth': (path) => `absent ${path}\nstamp ${path} \n`,

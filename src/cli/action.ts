@@ -25,6 +25,8 @@ export interface Flags {
   readonly domain?: string
   readonly offline?: true
   readonly keepRecords?: true
+  readonly selector?: string
+  readonly key?: string
   readonly wait?: number
   readonly archive?: string
   readonly drill?: true

@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { act, needsHost, print } from './action.ts'
+import type { Io } from '../commands/io.ts'
+import { act, type Flags, needsHost, print } from './action.ts'
 import { naming, reaching } from './options.ts'
 
-/** What is done with the zones of an inventory: `dns`. */
+/** What is done with the zones of an inventory: `dns`, and with the keys that they name: `dkim`, `tlsa`. */
 export function zones(program: Command): void {
   const dns = program.command('dns').description('the zones of an inventory: records, zone, check, publish, lint FILE')
   for (const [verb, name, about] of [
@@ -32,7 +33,27 @@ export function zones(program: Command): void {
         (await import('../commands/dns-publish.ts')).dnsPublish({ ...needsHost(flags), yes: flags.yes === true }, io),
       ),
     )
+
+  const goesOn = 'goes as far as it may, says when to go on, and goes on'
+  rotating(
+    program.command('dkim').description('the keys that mail is signed with: rotate'),
+    `another key and selector: ${goesOn}`,
+  )
+    .option('--domain <domain>', 'of this one only')
+    .option('--selector <name>', 'what it is called (default: s and the month)')
+    .action(act((flags, io) => turned('dkim', { ...flags, named: flags.selector }, io)))
+  rotating(program.command('tlsa').description('the key of the mail certificate: rotate'), `another key: ${goesOn}`)
+    .option('--key <name>', 'what it is called (default: k and the month)')
+    .action(act((flags, io) => turned('tlsa', { ...flags, named: flags.key }, io)))
 }
+
+async function turned(word: 'dkim' | 'tlsa', flags: Flags & { readonly named?: string | undefined }, io: Io): Promise<number> {
+  const [{ rotate }, rotations] = await Promise.all([import('../commands/rotate.ts'), import('../commands/rotations.ts')])
+  return rotate(rotations[word], { ...needsHost(flags), yes: flags.yes === true }, io)
+}
+
+const rotating = (command: Command, about: string): Command =>
+  reaching(command.command('rotate').description(about)).option('--yes', 'no question')
 
 function seconds(value: string): number {
   if (!/^\d{1,5}$/.test(value)) throw new InvalidArgumentError('it is a number of seconds.')

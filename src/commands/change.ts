@@ -1,14 +1,14 @@
-import { readFile, realpath, stat } from 'node:fs/promises'
-import { relative } from 'node:path'
-import { createTwoFilesPatch } from 'diff'
+import { readFile } from 'node:fs/promises'
 import { noTerminal, ProvisionError } from '../errors.ts'
-import type { Edit, Edited } from '../inventory/edit.ts'
+import type { Edit } from '../inventory/edit.ts'
 import { type Inventory, loadInventory } from '../inventory.ts'
-import { replaceFile, whileLocked } from '../replace.ts'
 import { apply } from './apply.ts'
 import { recordLines } from './dns-lines.ts'
 import type { Io } from './io.ts'
 import { load, type OpenOptions } from './open.ts'
+import { near, unified, type Writable, write } from './rewrite.ts'
+
+export { near, type Writable } from './rewrite.ts'
 
 /** What every command that changes an inventory may be told. */
 export interface ChangeOptions extends OpenOptions {
@@ -28,12 +28,6 @@ export interface Concern {
   readonly first?: { readonly lines: readonly string[]; readonly asks: string; run(): Promise<number> } | undefined
   /** Corrects the host instead of those playbooks. */
   readonly then?: ((inventory: Inventory) => Promise<number>) | undefined
-}
-
-/** An inventory that may be written to, and its text. */
-export interface Writable {
-  readonly inventory: Inventory
-  readonly text: string
 }
 
 /** Reads what is going to be changed. Throws ProvisionError for the one that comes with us, and where nobody is there to ask. */
@@ -83,18 +77,6 @@ export async function change(
   return 0
 }
 
-/** A file as it is best shown: from here, when it is below. */
-export function near(file: string): string {
-  const path = relative('', file)
-  return path.startsWith('..') ? file : path
-}
-
-/** A file before and after, as a unified diff. */
-function unified(file: string, before: string, after: string): readonly string[] {
-  const lines = createTwoFilesPatch(file, file, before, after, '', '', { context: 3 }).trimEnd().split('\n')
-  return lines.slice(lines.findIndex((line) => line.startsWith('--- ')))
-}
-
 /** Corrects these playbooks. When that fails the inventory is written all the same, which is said. */
 export async function correct(only: readonly string[], options: ChangeOptions, io: Io, file: string): Promise<number> {
   try {
@@ -110,14 +92,4 @@ export async function known(concerns: readonly string[], options: ChangeOptions,
   const { playbooks } = await load(options, io, false)
   const there = concerns.filter((id) => playbooks.some((playbook) => playbook.id === id))
   return there.length > 0 ? there : playbooks.map(({ id }) => id)
-}
-
-/** Writes the file, unless it is no longer what was shown. */
-async function write(file: string, before: string, { text }: Edited): Promise<void> {
-  const path = await realpath(file)
-  await whileLocked(path, async () => {
-    if ((await readFile(path, 'utf8')) !== before)
-      throw new ProvisionError(file, 'somebody has changed it meanwhile: nothing was written', 'run it again')
-    await replaceFile(path, text, (await stat(path)).mode & 0o777)
-  })
 }

@@ -1,7 +1,7 @@
-import { dkimFile, dkimName, dkimRecord, readDkim } from '../dns/dkim.ts'
+import { dkimName, dkimRecord, readDkim } from '../dns/dkim.ts'
 import { type DnsRecord, desiredRecords } from '../dns/records.ts'
 import { recordText } from '../dns/zone.ts'
-import type { Server } from '../inventory.ts'
+import { dkimFiles, type Server } from '../inventory.ts'
 import type { Io } from './io.ts'
 import { type OpenOptions, open } from './open.ts'
 
@@ -16,19 +16,20 @@ export function recordLines(before: Server, after: Server, publishes = false): r
     ...(gone.length === 0 ? [] : ['', `; ${count(gone.length)} to take back`, ...gone]),
     ...(add.length + gone.length === 0 ? [] : ['', ...(publishes ? [] : publisher(after)).map((line) => `; ${line}`)]),
     ...fresh.map(
-      ({ name }) =>
-        `; DKIM is not among them: its key is made on the host, in ${dkimFile(name)}, to publish as ${dkimName(name)}`,
+      ({ name, dkim: { key } }) =>
+        `; DKIM is not among them: its key is made on the host, in ${dkimFiles(name, key).record}, to publish as ${dkimName(name, key)}`,
     ),
   ]
 }
 
 /** The DKIM record of a domain that a run has just set up, from the host. */
 export async function dkimLines(domain: string, ttl: number, options: OpenOptions, io: Io): Promise<readonly string[]> {
-  const { connection, close } = await open(options, io)
+  const { connection, server, close } = await open(options, io)
+  const { key } = server.domains.find(({ name }) => name === domain)!.dkim
   try {
-    const { code, stdout } = await connection.run(readDkim(domain))
-    const record = code === 0 ? dkimRecord(domain, stdout, ttl) : undefined
-    const none = `; the host has no DKIM key of ${domain} in ${dkimFile(domain)}`
+    const { code, stdout } = await connection.run(readDkim(domain, key))
+    const record = code === 0 ? dkimRecord(domain, key, stdout, ttl) : undefined
+    const none = `; the host has no DKIM key of ${domain} in ${dkimFiles(domain, key).record}`
     return record === undefined
       ? ['', none]
       : ['', '; to publish with those above: the DKIM key, from the host', recordText(record)]

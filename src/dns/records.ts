@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { reverseName } from '../addresses.ts'
 import { mtaStsPolicy } from '../inventory/derived.ts'
-import type { Domain, Server } from '../inventory.ts'
+import { type Domain, liveKeys, type Server } from '../inventory.ts'
+import { dkimName } from './dkim.ts'
 
 /** One record. The name is absolute, without its final dot; `data` is as in a zone file, but a TXT is its text as it is. */
 export interface DnsRecord {
@@ -17,8 +18,10 @@ export interface DnsRecord {
 export interface HostFacts {
   /** By domain: the selector and its TXT (`v=DKIM1; k=rsa; p=…`). */
   readonly dkim?: ReadonlyMap<string, readonly { readonly selector: string; readonly value: string }[]>
-  /** Digests of the mail certificate's keys: sha256 of the public key, in hex. */
+  /** Digest of the mail certificate's key, as it is served: sha256 of the public key, in hex. */
   readonly tlsa?: readonly string[]
+  /** The same of the keys that it has, had or will have, by their names. */
+  readonly keys?: ReadonlyMap<string, string>
 }
 
 type Published = Pick<Server, 'hostname' | 'address' | 'address6' | 'domains' | 'sites' | 'mail' | 'acme' | 'dns'>
@@ -70,11 +73,11 @@ const everyRecord = (server: Published, facts: HostFacts): readonly DnsRecord[] 
 const keyOf = ({ name, type, data }: DnsRecord): string => [name, type, data].join(' ')
 
 /** Names that change soon, or that a mistake in should leave soon. */
-const shortTtl = 600
+export const shortTtl = 600
 
 function hostRecords(
   { hostname, address, address6, mail, dns, sites, domains }: Published,
-  { tlsa = [] }: HostFacts,
+  { tlsa = [], keys }: HostFacts,
 ): readonly DnsRecord[] {
   const { ttl } = dns
   // A domain's own name points to its web, below.
@@ -85,7 +88,7 @@ function hostRecords(
     // Each by its name, although there is a wildcard: that stops where anything else stands at or below a name.
     ...names.flatMap((name) => hosts(name, { address, address6 }, ttl)),
     { name: mail.hostname, type: 'TXT', ttl: shortTtl, data: 'v=spf1 a -all' },
-    ...tlsa.map(
+    ...[...tlsa, ...liveKeys(mail.tlsa).flatMap((key) => keys?.get(key) ?? [])].map(
       (digest): DnsRecord => ({
         name: `_25._tcp.${mail.hostname}`,
         type: 'TLSA',
@@ -130,7 +133,9 @@ function domainRecords(server: Published, domain: Domain, { dkim }: HostFacts): 
     ...authorisations(server, domain),
     txt(`_mta-sts.${name}`, `v=STSv1; id=${policyId(domain, mx)}`, shortTtl),
     ...(tls_reports.length === 0 ? [] : [txt(`_smtp._tls.${name}`, ['v=TLSRPTv1', ...rua(tls_reports)].join('; '))]),
-    ...(dkim?.get(name) ?? []).map(({ selector, value }) => txt(`${selector}._domainkey.${name}`, value)),
+    ...(dkim?.get(name) ?? [])
+      .filter(({ selector }) => liveKeys(domain.dkim).includes(selector))
+      .map(({ selector, value }) => txt(dkimName(name, selector), value)),
     service('_imaps', 993),
     service('_submissions', 465),
   ]

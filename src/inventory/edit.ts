@@ -1,6 +1,7 @@
 import { ProvisionError } from '../errors.ts'
 import { sentence } from './faults.ts'
-import { append, drop, set } from './lists.ts'
+import { append, drop, put, set } from './lists.ts'
+import type { Rotation } from './rotation.ts'
 import { Server } from './server.ts'
 import { readYaml } from './yaml.ts'
 
@@ -75,6 +76,27 @@ export const pin =
   (name: string, version: string): Edit =>
   (file, text) =>
     check(file, set(file, text, ['artifacts', name, 'version'], version))
+
+/** The keys that these domains sign with, by their names. */
+export const setDkim =
+  (rotations: ReadonlyMap<string, Rotation>): Edit =>
+  (file, text) => {
+    const names = check(file, text).server.domains.map(({ name }) => name)
+    const edited = [...rotations].reduce(
+      (done, [name, rotation]) => put(file, done, ['domains', place(name, 'domain', names)], 'dkim', said(rotation)),
+      text,
+    )
+    return check(file, edited)
+  }
+
+/** The keys of the mail certificate. */
+export const setTlsa =
+  (rotation: Rotation): Edit =>
+  (file, text) =>
+    check(file, put(file, text, ['mail'], 'tlsa', said(rotation)))
+
+const said = (rotation: Rotation): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(rotation).filter(([, value]) => value !== undefined))
 
 const local = (address: string): string => address.split('@')[0]!
 const domainPart = (address: string): string => address.split('@')[1] ?? ''

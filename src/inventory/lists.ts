@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isMap, isScalar, isSeq, type YAMLMap, type YAMLSeq } from 'yaml'
 import { ProvisionError } from '../errors.ts'
-import { withItem, withKey, withoutItem, withoutPair, withPair, withScalar } from './splice.ts'
+import { withItem, withKey, withoutItem, withoutPair, withPair, withScalar, withValue } from './splice.ts'
 import { readYaml } from './yaml.ts'
 
 /** Where a map is in an inventory: keys and numbers. */
@@ -43,10 +43,24 @@ export function set(file: string, text: string, path: readonly string[], value: 
   const map: unknown = depth === 0 ? document.contents : document.getIn(path.slice(0, depth), true)
   if (!isMap(map) || (there === undefined ? map.has(path[depth]!) : !isScalar(there))) throw byHand(file, path.join('.'))
   const nested = path.slice(depth).reduceRight<unknown>((inside, key) => ({ [key]: inside }), value) as Record<string, unknown>
-  const edited = there === undefined ? withKey(text, map, nested, depth === 0) : withScalar(text, there, value)
+  const edited = there === undefined ? withKey(text, map, nested, { apart: depth === 0 }) : withScalar(text, there, value)
   const wanted = readYaml(file, text).document
   wanted.setIn(path, value)
   return same(file, edited, wanted.toJS(), path.join('.'))
+}
+
+/** The text with this map, in braces, as the key of a map. Throws ProvisionError when its layout does not allow it. */
+export function put(file: string, text: string, at: Path, key: string, value: Readonly<Record<string, string>>): string {
+  const { document } = readYaml(file, text)
+  const map: unknown = document.getIn(at, true)
+  if (!isMap(map)) throw byHand(file, key)
+  const there: unknown = map.get(key, true)
+  if (there !== undefined && !isMap(there)) throw byHand(file, key)
+  const edited =
+    there === undefined ? withKey(text, map, { [key]: value }, { apart: false, flow: true }) : withValue(text, there, value)
+  const wanted = readYaml(file, text).document
+  wanted.setIn([...at, key], value)
+  return same(file, edited, wanted.toJS(), key)
 }
 
 function nodes(file: string, text: string, at: Path, key: string): { readonly map: YAMLMap; readonly list?: YAMLSeq } {

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { AddressHere, HostName, LocalPart, Target } from './fields.ts'
 import { Ldap } from './ldap.ts'
 import { Address4, Address6 } from './networks.ts'
+import { rotation } from './rotation.ts'
 import { secretField, unbound } from './secret-field.ts'
 
 /** The mail server as a whole. */
@@ -45,6 +46,9 @@ export const Mail = z.strictObject({
     .meta({ description: 'what a stolen password is worth' }),
   ldap: Ldap.optional().meta({
     description: 'people of an LDAP directory have mailboxes besides the declared accounts; nobody when left out',
+  }),
+  tlsa: rotation('what the key of the mail certificate is called').meta({
+    description: 'the key that TLSA names: written by provision tlsa rotate',
   }),
 })
 
@@ -149,6 +153,9 @@ export const DomainShape = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'MTA-STS: its policy, its record and its site' }),
+  dkim: rotation('the selector that its mail is signed with').meta({
+    description: 'the key that its mail is signed with: written by provision dkim rotate',
+  }),
   tls_reports: z
     .array(AddressHere)
     .default(['postmaster'])

@@ -36,13 +36,27 @@ export function withScalar(text: string, scalar: unknown, value: string): string
   return text.slice(0, from) + inFlow(value) + text.slice(to)
 }
 
-/** The text with one more key at the end of a map, its value a scalar or maps of maps. `apart` puts a blank line before it. */
-export function withKey(text: string, map: YAMLMap, value: Readonly<Record<string, unknown>>, apart: boolean): string {
+/** The text with another map, in braces, in place of one that is there. */
+export function withValue(text: string, node: unknown, value: Readonly<Record<string, unknown>>): string {
+  const [from, to] = placeOf(node)
+  return `${text.slice(0, from)}${inFlow(value)}${text[to - 1] === '\n' ? '\n' : ''}${text.slice(to)}`
+}
+
+/** The text with one more key at the end of a map: a scalar, or maps of maps; in braces with `flow`. `apart` puts a blank line before it. */
+export function withKey(
+  text: string,
+  map: YAMLMap,
+  value: Readonly<Record<string, unknown>>,
+  { apart, flow = false }: { readonly apart: boolean; readonly flow?: boolean },
+): string {
   const last = map.items.at(-1)
   const [[key, inside]] = Object.entries(value) as [[string, unknown]]
   if (map.flow || last === undefined) return insideFlow(text, map, last?.value, `${key}: ${inFlow(inside)}`)
   const column = columnOf(text, placeOf(map.items[0]!.key)[0])
-  return insertLines(text, endOf(text, last.value, column), [...(apart ? [''] : []), ...block(value, column)])
+  return insertLines(text, endOf(text, last.value, column), [
+    ...(apart ? [''] : []),
+    ...(flow ? [`${' '.repeat(column)}${key}: ${inFlow(inside)}`] : block(value, column)),
+  ])
 }
 
 /** The text without one item of a list, and without the comment that stands right above it. */

@@ -1,3 +1,4 @@
+import { basename } from 'node:path/posix'
 import { defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
 
@@ -7,6 +8,8 @@ export interface Certificate {
   readonly live: `/${string}`
   readonly names: readonly string[]
   readonly group: string
+  /** The file of the key that it shall have; whichever it is when left out. */
+  readonly key?: `/${string}` | undefined
   /** The unit that issues, renews and deploys it. */
   readonly unit: `${string}.service`
   /** What has to be so elsewhere before the CA gives one: told while there is none. */
@@ -19,6 +22,7 @@ type State =
       readonly type: 'certificate'
       readonly names: readonly string[]
       readonly pair: 'match' | 'differ'
+      readonly key: 'declared' | 'another'
       readonly mode: string
       /** The part of its life that is left, 0 to 1; below 0 it has ended. */
       readonly left: number
@@ -34,20 +38,21 @@ export const certificate = defineKind<Certificate, State>({
 
   probe: (all) => sh`
 ${all.map(
-  ({ name, live }) => sh`
+  ({ name, live, key = `${live}/privkey.pem` }) => sh`
 cert=${live}/fullchain.pem
 key=${live}/privkey.pem
 if command -v openssl >/dev/null && [ -s "$cert" ]; then
   said=$(openssl x509 -in "$cert" -noout -pubkey -ext subjectAltName -startdate -enddate -dateopt iso_8601)
   own=$(openssl pkey -in "$key" -pubout 2>/dev/null || :)
-  pair=differ names= from= to=
+  pair=differ which=another names= from= to=
+  if [ "$(openssl pkey -in ${key} -pubout 2>/dev/null || :)" = "$own" ]; then which=declared; fi
   case $said in *"\${own:-no key}"*) pair=match ;; esac
   while IFS= read -r line; do
     case $line in *DNS:*) names=$line ;; notBefore=*) from=$line ;; notAfter=*) to=$line ;; esac
   done <<END
 $said
 END
-  printf 'certificate %s %s %s\n' ${name} "$pair" "$(stat -L --printf '%a:%U:%G ' ${live} "$key")"
+  printf 'certificate %s %s %s %s\n' ${name} "$pair" "$which" "$(stat -L --printf '%a:%U:%G ' ${live} "$key")"
   printf 'names %s %s\nlife %s %s %s\n' ${name} "$names" ${name} "$from" "$to"
 else printf 'absent %s\n' ${name}; fi`,
 )}`,
@@ -56,8 +61,10 @@ else printf 'absent %s\n' ${name}; fi`,
     new Map<string, State>([
       ...[...output.matchAll(/^absent (\S+)$/gm)].map(([, name]) => [name!, { type: 'absent' }] as const),
       ...[
-        ...output.matchAll(/^certificate (\S+) (match|differ) (.*)\nnames \S+ (.*)\nlife \S+ notBefore=(.*) notAfter=(.*)$/gm),
-      ].map(([, name, pair, mode, names, start, end]) => {
+        ...output.matchAll(
+          /^certificate (\S+) (match|differ) (declared|another) (.*)\nnames \S+ (.*)\nlife \S+ notBefore=(.*) notAfter=(.*)$/gm,
+        ),
+      ].map(([, name, pair, key, mode, names, start, end]) => {
         const [from, to] = [Date.parse(start!.trim()), Date.parse(end!.trim())]
         const state: State = {
           type: 'certificate',
@@ -66,6 +73,7 @@ else printf 'absent %s\n' ${name}; fi`,
             .filter(Boolean)
             .toSorted(),
           pair: pair as 'match' | 'differ',
+          key: key as 'declared' | 'another',
           mode: mode!.trim(),
           left: (to - Date.now()) / (to - from),
         }
@@ -73,12 +81,15 @@ else printf 'absent %s\n' ${name}; fi`,
       }),
     ]),
 
-  diff: ({ names, group }, have) => {
+  diff: ({ names, group, key }, have) => {
     if (have.type === 'absent') return [{ field: 'type', from: 'absent', to: 'certificate' }]
     const [wanted, mode] = [names.toSorted().join(' '), `750:root:${group} 640:root:${group}`]
     return [
       ...(have.names.join(' ') === wanted ? [] : [{ field: 'names', from: have.names.join(' '), to: wanted }]),
       ...(have.pair === 'match' ? [] : [{ field: 'key', from: 'of another certificate', to: 'its own' }]),
+      ...(key === undefined || have.key === 'declared'
+        ? []
+        : [{ field: 'key', from: 'another', to: basename(key, '.pem').replace(/^.*_/, '') }]),
       ...(have.mode === mode ? [] : [{ field: 'mode', from: have.mode, to: mode }]),
       // The timer renews at a third. A quarter means that it has failed for days.
       ...(have.left > 0.25

@@ -31,9 +31,9 @@ export const undeclaredMail = defineKind<UndeclaredMail, State>({
   probe: (all) => sh`
 ${maddyAccounts}
 ${all.flatMap(({ directory }) => (directory === undefined ? [] : [sh`if [ -f ${directory} ]; then sed 's/^/listed /' ${directory}; else printf 'unlisted\n'; fi`]))}
-for f in /var/lib/maddy/dkim_keys/*_default.key; do
-  if [ -f "$f" ]; then f=\${f##*/}; printf 'domain %s\n' "\${f%_default.key}"; fi
-done
+for f in /var/lib/maddy/dkim_keys/*_*.key; do
+  if [ -f "$f" ]; then f=\${f##*/}; printf 'domain %s\n' "\${f%_*}"; fi
+done | sort -u
 printf 'end\n'`,
 
   parse: (output) => {
@@ -66,7 +66,7 @@ const strangers = ({ credentials, mailboxes, domains }: UndeclaredMail, { rows, 
 const words: Readonly<Record<What, (name: string) => string>> = {
   credentials: (name) => `account ${name}: --prune removes it`,
   mailbox: (name) => `mailbox ${name}: --prune removes it, and keeps a copy`,
-  domain: (name) => `domain ${name}: --prune puts its DKIM key away`,
+  domain: (name) => `domain ${name}: --prune puts its DKIM keys away`,
 }
 
 const removals: Readonly<Record<What, (name: string) => Sh>> = {
@@ -91,5 +91,5 @@ rm -- "$kept/after"
 maddy_as imap-acct remove --yes ${name} </dev/null`,
   domain: (name) => sh`
 mkdir -p -- "$provision/kept/dkim"
-mv -- ${`/var/lib/maddy/dkim_keys/${name}_default.`}* "$provision/kept/dkim/"`,
+mv -- ${`/var/lib/maddy/dkim_keys/${name}_`}* "$provision/kept/dkim/"`,
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { dkimFile } from '../../src/dns/dkim.ts'
-import { loadInventory } from '../../src/inventory.ts'
+import { dkimFiles, loadInventory } from '../../src/inventory.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
 import { zonesOf } from '../../src/rehearsal/zones.ts'
@@ -84,7 +83,7 @@ test('plan: --yes corrects the host and leaves the zones, which it says; --publi
 })
 
 test('plan: a key that is on the host is looked for in its zone, in the same exec', async () => {
-  const file = dkimFile('cinay.eu')
+  const file = dkimFiles('cinay.eu', 'default').record
   await rehearsal.host.must(sh`mkdir -p "$(dirname ${file})"; echo 'v=DKIM1; k=rsa; p=QUJD' > ${file}`)
   assert.deepEqual(await differing(), ['missing default._domainkey.cinay.eu TXT'])
   assert.deepEqual(await differing('--only', 'dns'), ['missing default._domainkey.cinay.eu TXT'])

@@ -26,6 +26,17 @@ for (const source of ['debian', 'sury'])
     for (const { path, content } of steps.flatMap(scriptFiles)) assert.equal(refused(content), '', path)
   })
 
+test('and so are those of keys that come', () => {
+  const server = referenceServer((raw) => {
+    Object.assign(raw.mail as object, { tlsa: { key: 'default', next: 'k1' } })
+    Object.assign((raw.domains as object[])[0]!, { dkim: { key: 'default', next: 's1' } })
+  })
+  const steps = referencePlaybooks(server).flatMap((one) => one.steps)
+  const made = steps.flatMap(({ resources }) => resources).filter(({ kind }) => kind.name === 'private-key')
+  assert.equal(made.length, 3)
+  for (const step of steps) for (const { text } of scriptsOf(step)) assert.equal(refused(text), '', step.id)
+})
+
 test('every file that is a script is sh that dash takes', () => {
   const files = referencePlaybooks(referenceServer()).flatMap(({ steps }) => steps.flatMap(scriptFiles))
   assert.ok(files.length > 0)

@@ -23,6 +23,7 @@ import { nfsServer } from '../../src/kinds/nfs-server.ts'
 import { nftTable } from '../../src/kinds/nft-table.ts'
 import { packages } from '../../src/kinds/packages.ts'
 import { password } from '../../src/kinds/password.ts'
+import { privateKey } from '../../src/kinds/private-key.ts'
 import { reboot } from '../../src/kinds/reboot.ts'
 import { servedCertificate } from '../../src/kinds/served-certificate.ts'
 import { service } from '../../src/kinds/service.ts'
@@ -678,6 +679,24 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
   ['certificate: under a quarter of its life', cert(), life(20), ['life left 22 % → over a third']],
   ['certificate: ended', cert(), life(-1), ['life left none → over a third']],
   ['certificate: absent', cert(), 'absent mx\n', ['type absent → certificate']],
+  ['certificate: with the key that is declared', cert('/k/mx_k202611.pem'), life(80), []],
+  [
+    'certificate: with another key than the one declared',
+    cert('/k/mx_k202611.pem'),
+    life(80, 'match', 'mx.b.c', '750:root:maddy 640:root:maddy', 'another'),
+    ['key another → k202611'],
+  ],
+  ['private-key: absent', rsa(), 'key absent - absent /k/a_s.key\n', ['type absent → key']],
+  ['private-key: there, its owner’s alone, with its record', rsa(), 'key key 600:maddy:maddy its-own /k/a_s.key\n', []],
+  [
+    'private-key: readable by others, with the record of another key',
+    rsa(),
+    'key key 640:root:root another /k/a_s.key\n',
+    ['mode 640:root:root → 600:maddy:maddy', 'record another → its own'],
+  ],
+  ['private-key: not to be there, and it is', rsa(true), 'key key 600:maddy:maddy its-own /k/a_s.key\n', ['type key → absent']],
+  ['private-key: not to be there, and its record is', rsa(true), 'key absent - another /k/a_s.key\n', ['type key → absent']],
+  ['private-key: not to be there', rsa(true), 'key absent - absent /k/a_s.key\n', []],
   [
     'certificate: another name, another key, world readable',
     cert(),
@@ -772,7 +791,7 @@ test('undeclared-mail: who is not declared is told, as a note', () => {
   assert.deepEqual(kind.notes?.(desired, state), [
     'undeclared account x: --prune removes it',
     'undeclared mailbox y: --prune removes it, and keeps a copy',
-    'undeclared domain d.e: --prune puts its DKIM key away',
+    'undeclared domain d.e: --prune puts its DKIM keys away',
   ])
 })
 
@@ -808,18 +827,29 @@ function clock(): Resource {
   return timeSync({ fallback: 'systemd-timesyncd' })
 }
 
-function cert(): Resource {
-  return certificate({ name: 'mx', live: '/l', names: ['mx.b.c'], group: 'maddy', unit: 'r.service' })
+function cert(key?: `/${string}`): Resource {
+  return certificate({ name: 'mx', live: '/l', names: ['mx.b.c'], group: 'maddy', unit: 'r.service', key })
 }
 
-function life(daysLeft: number, pair = 'match', names = 'mx.b.c', mode = '750:root:maddy 640:root:maddy'): string {
+function rsa(absent?: true): Resource {
+  const of = { path: '/k/a_s.key', record: '/k/a_s.dns', type: 'rsa', owner: 'maddy' } as const
+  return privateKey(absent ? { ...of, absent } : of)
+}
+
+function life(
+  daysLeft: number,
+  pair = 'match',
+  names = 'mx.b.c',
+  mode = '750:root:maddy 640:root:maddy',
+  key = 'declared',
+): string {
   const at = (days: number) =>
     new Date(Date.now() + days * 86_400_000 + 60_000).toISOString().replace(/\.\d+/, '').replace('T', ' ')
   const dns = names
     .split(' ')
     .map((name) => `DNS:${name}`)
     .join(', ')
-  return `certificate mx ${pair} ${mode} \nnames mx     ${dns}\nlife mx notBefore=${at(daysLeft - 90)} notAfter=${at(daysLeft)} \n`
+  return `certificate mx ${pair} ${key} ${mode} \nnames mx     ${dns}\nlife mx notBefore=${at(daysLeft - 90)} notAfter=${at(daysLeft)} \n`
 }
 
 function served(): Resource {

@@ -54,12 +54,31 @@ test('modes: a postmaster that is an account has an address in every domain, and
   assert.deepEqual(lines, ['abuse@a.example: postmaster@a.example', 'abuse@b.example: postmaster@b.example'])
 })
 
+test('maddy.conf: a domain signs with its own selector, and one line is enough while all have the same', () => {
+  const signing = (...selectors: readonly (readonly [string, string])[]) =>
+    maddyConf({
+      ...{ hostname: 'mx1.a.example', primaryDomain: 'a.example', domains: ['a.example', 'b.example', 'c.example'] },
+      ...{ mode: 'separate', certificate: '/c', catchAll: [], rspamd: false, ldap: false, maxRecipients: 1, ratePerHour: 1 },
+      system: { address: 's@a.example', to: 'postmaster@a.example' },
+      selectors: new Map(selectors),
+    })
+      .split('\n')
+      .filter((line) => /^ *dkim ./.test(line))
+      .map((line) => line.trim())
+  assert.deepEqual(signing(), ['dkim $(primary_domain) $(local_domains) default'])
+  assert.deepEqual(signing(['a.example', 's1'], ['b.example', 's1'], ['c.example', 's1']), [
+    'dkim $(primary_domain) $(local_domains) s1',
+  ])
+  assert.deepEqual(signing(['b.example', 's1']), ['dkim a.example c.example default', 'dkim b.example s1'])
+})
+
 test('maddy.conf: nobody of another domain is anybody here, whatever the mode', () => {
   const conf = (mode: Mode) =>
     maddyConf({
       ...{ hostname: 'mx1.a.example', primaryDomain: 'a.example', domains: ['a.example', 'b.example'], mode },
       ...{
         certificate: '/c',
+        selectors: new Map(),
         catchAll: [{ domain: 'b.example', to: 'dave@b.example' }],
         rspamd: false,
         ldap: false,

@@ -147,14 +147,14 @@ test('records: only what a change adds or takes away, and who publishes it', () 
 
 test('records: a DKIM key of the host, and what is none', () => {
   const value = 'v=DKIM1; k=rsa; p=MIIB+/=='
-  assert.deepEqual(dkimRecord('example.org', `${value}\n`, 60), {
+  assert.deepEqual(dkimRecord('example.org', 'default', `${value}\n`, 60), {
     name: 'default._domainkey.example.org',
     type: 'TXT',
     ttl: 60,
     data: value,
   })
   for (const printed of ['', 'cat: no such file', 'v=DKIM1; k=rsa; p="x'])
-    assert.equal(dkimRecord('example.org', printed, 60), undefined)
+    assert.equal(dkimRecord('example.org', 'default', printed, 60), undefined)
 })
 
 test('answers: a domain as in an inventory, with its faults named', () => {

@@ -5,6 +5,8 @@ export interface MaddyConf {
   readonly primaryDomain: string
   /** All local domains, the primary one among them. */
   readonly domains: readonly string[]
+  /** The selector that each of them signs with. */
+  readonly selectors: ReadonlyMap<string, string>
   readonly certificate: string
   /** What an account is: an address of its own; a name with a mailbox in every domain; a name with one mailbox. */
   readonly mode: 'separate' | 'same_credentials' | 'same_mailbox'
@@ -29,6 +31,7 @@ export const maddyConf = ({
   hostname,
   primaryDomain,
   domains,
+  selectors,
   certificate,
   mode,
   catchAll,
@@ -145,8 +148,7 @@ ${accounts[mode].senders}            }
         }
         default_destination {
             modify {
-                dkim $(primary_domain) $(local_domains) default
-            }
+${signing(domains, selectors)}            }
             deliver_to &remote_queue
         }
     }
@@ -235,6 +237,15 @@ function sendersOf(name: string): string {
                     step email_with_domain $(local_domains)
                 }
 `
+}
+
+/** One signature a mail, by the key of its domain; where a key comes to one domain before the others, each selector has its own line. */
+function signing(domains: readonly string[], selectors: ReadonlyMap<string, string>): string {
+  const groups = Map.groupBy(domains, (domain) => selectors.get(domain) ?? 'default')
+  const line = (of: string, selector: string) => `                dkim ${of} ${selector}\n`
+  return groups.size === 1
+    ? line('$(primary_domain) $(local_domains)', [...groups.keys()][0]!)
+    : [...groups].map(([selector, names]) => line(names.join(' '), selector)).join('')
 }
 
 const destinationOf = ({ domain, to }: { domain: string; to: string }): string => `            destination ${domain} {

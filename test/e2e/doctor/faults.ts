@@ -208,8 +208,8 @@ until ss -Hltn sport = :3306 | grep -q .; do sleep 0.1; done`),
       const pieces = `v=DKIM1; k=rsa; p=${key.trim()}`.match(/.{1,200}/g)!.map((part) => `"${part}"`)
       await update(it, [
         `zone ${zone}`,
-        `update delete ${dkimName(zone)}. TXT`,
-        `update add ${dkimName(zone)}. 60 TXT ${pieces.join(' ')}`,
+        `update delete ${dkimName(zone, 'default')}. TXT`,
+        `update add ${dkimName(zone, 'default')}. 60 TXT ${pieces.join(' ')}`,
       ])
     },
     mend: publish,

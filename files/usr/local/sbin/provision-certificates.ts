@@ -8,6 +8,8 @@ export interface Renewal {
     readonly group: string
     readonly unit: string
     readonly port: number
+    /** The key that it shall have; the one that acme.sh has made, while there is no such file. */
+    readonly key: `/${string}`
   }[]
   /** The ACME directory, as acme.sh's --server takes it. */
   readonly directory: string
@@ -77,11 +79,15 @@ attempt() {
 }
 acme() { ${`${acmePlaces.program}/acme.sh`} ${common} "$@"; }
 
-# True when there is none, when its names are others, or when a third of its life is left.
+# Whether a certificate has the key that it shall have, where there is a file that says which.
+declared() { [ ! -s "$2" ] || [ "$(openssl x509 -in "$1" -noout -pubkey)" = "$(openssl pkey -in "$2" -pubout)" ]; }
+
+# True when there is none, when its names or its key are others, or when a third of its life is left.
 due() {
-  cert=$1
-  shift
+  cert=$1 key=$2
+  shift 2
   [ -s "$cert" ] || return 0
+  declared "$cert" "$key" || return 0
   have=$(openssl x509 -in "$cert" -noout -ext subjectAltName | tr ',' '\n' | sed -n 's/.*DNS://p' | sort | tr '\n' ' ')
   [ "$have" = "$(printf '%s\n' "$@" | sort | tr '\n' ' ')" ] || return 0
   from=$(date -d "$(openssl x509 -in "$cert" -noout -startdate | cut -d= -f2)" +%s)
@@ -95,6 +101,10 @@ deploy() {
   place=${acmePlaces.live}/$1
   if [ "$(openssl x509 -in "$source/fullchain.cer" -noout -pubkey)" != "$(openssl pkey -in "$source/$1.key" -pubout)" ]; then
     printf '%s: the certificate does not belong to the key, nothing is deployed\n' "$1" >&2
+    return 1
+  fi
+  if ! declared "$source/fullchain.cer" "$3"; then
+    printf '%s: the certificate is not of the key that is declared, and TLSA may not name it: nothing is deployed\n' "$1" >&2
     return 1
   fi
   serial=$(openssl x509 -in "$source/fullchain.cer" -noout -serial | cut -d= -f2)
@@ -135,24 +145,31 @@ served() {
 }
 
 certificate() {
-  name=$1 group=$2 unit=$3 port=$4
-  shift 4
-  if due ${acmePlaces.state}/"$name"_ecc/fullchain.cer "$@"; then
+  name=$1 group=$2 unit=$3 port=$4 key=$5
+  shift 5
+  own=${acmePlaces.state}/"$name"_ecc/$name.key
+  if due ${acmePlaces.state}/"$name"_ecc/fullchain.cer "$key" "$@"; then
     set -- "$name" $(for d in "$@"; do [ "$d" = "$name" ] || printf '%s ' "$d"; done)
     domains=$(printf ' -d %s' "$@")
     set -- --issue $domains --keylength ec-384 --force
     ${prove}
-    # --force: whether it is due has been decided above. The key stays the same, so TLSA 3 1 1 stays true.
+    # --force: whether it is due has been decided above. The key stays the same, so TLSA 3 1 1 stays true: another one than the
+    # one declared, which its TLSA record announces, is never used. As acme.sh takes it over: from the file of its next key.
+    if [ -s "$key" ] && ! cmp -s "$key" "$own"; then
+      install -d -m 0700 "$(dirname "$own")"
+      install -m 0600 "$key" "$own.next"
+      set -- "$@" --always-force-new-domain-key
+    fi
     if ! acme "$@" >&2; then
       printf '%s: the CA gave no certificate\n' "$name" >&2
       failed=1
     fi
   fi
   if [ -s ${acmePlaces.state}/"$name"_ecc/fullchain.cer ]; then
-    attempt deploy "$name" "$group"
+    attempt deploy "$name" "$group" "$key"
     attempt served "$name" "$unit" "$port"
   fi
 }
 
-${certificates.map(({ name, names, group, unit, port }) => sh`certificate ${name} ${group} ${unit} ${port} ${names}`)}
+${certificates.map(({ name, names, group, unit, port, key }) => sh`certificate ${name} ${group} ${unit} ${port} ${key} ${names}`)}
 exit "$failed"`

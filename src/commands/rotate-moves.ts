@@ -1,0 +1,126 @@
+import { correct, look } from '../converge.ts'
+import { begun, type Move, proved, retired, unproved, used } from '../dns/rotation.ts'
+import type { Rotation } from '../inventory.ts'
+import { step } from '../step.ts'
+import { who } from '../who.ts'
+import { correct as correctHost, known } from './change.ts'
+import { publishZones } from './dns-publish.ts'
+import { canPublish } from './dns-wanted.ts'
+import type { Io } from './io.ts'
+import { open } from './open.ts'
+import { near, rewrite, type Writable } from './rewrite.ts'
+import type { RotateOptions } from './rotate.ts'
+import { byHand, nextRecords, retiredRecords, seen, type Zones } from './rotate-zones.ts'
+import type { Rotated, Turning } from './rotations.ts'
+
+/** What a move is made with. */
+export interface Held {
+  readonly what: Rotated
+  readonly found: Writable
+  readonly options: RotateOptions
+  readonly io: Io
+  /** The operator has said yes to what follows. */
+  readonly agreed: boolean
+  readonly now: Date
+}
+
+/** With which of them. */
+export type Those = readonly Turning[]
+
+/** Each returns the inventory as it is after it, or the exit code of a command that ends here. */
+export const moves: Readonly<Record<Exclude<Move['do'], 'wait'>, (held: Held, those: Those) => Promise<Writable | number>>> = {
+  begin: async (held, those) => {
+    const { what, found, options, io, now } = held
+    const name = options.named ?? what.name(now)
+    const fresh = those.filter(({ rotation }) => rotation.key !== name)
+    if (fresh.length === 0) {
+      io.report.say(`nothing to do: ${name} is used already; ${what.option} gives the next one another name`)
+      return 0
+    }
+    const names = fresh.map((one) => one.name).join(', ')
+    const ask = `Write this, make ${name} on ${found.inventory.name}, publish it for ${names}, and use it as soon as it may be?`
+    return written(held, fresh, (rotation) => begun(rotation, name), ask)
+  },
+
+  publish: async (held, those) => {
+    const code = await corrected(held)
+    if (code !== 0) return code
+    const stopped = await inZones(held, await nextRecords(held, those))
+    return stopped ?? written(held, those, (rotation) => proved(rotation, new Date()))
+  },
+
+  use: async (held, those) => {
+    const { found, io } = held
+    const there = await seen(held, await nextRecords(held, those))
+    if (there === 1) return 1
+    if (there === 0) return written(held, those, used, `Write this, and use ${keys(those, 'next')} on ${found.inventory.name}?`)
+    io.report.say('it is not at every name server any more: it is published again')
+    return written(held, those, unproved)
+  },
+
+  settle: async (held, those) => {
+    const code = await corrected(held)
+    return code === 0 ? written(held, those, (rotation) => proved(rotation, new Date())) : code
+  },
+
+  retire: async (held, those) => {
+    const { found, io, agreed } = held
+    const zones = await retiredRecords(held, those)
+    const ask = `Take ${keys(those, 'retired')} out of the zones, and its key off ${found.inventory.name}?`
+    if (!agreed && !(await io.ask!.confirm(ask))) return 1
+    const stopped = await inZones(held, zones)
+    if (stopped !== undefined) return stopped
+    await removed(held, those)
+    return written(held, those, retired)
+  },
+}
+
+/** Has every name server show it so, or says to whoever writes the zones what to do there. Returns the exit code of a command that ends here. */
+async function inZones(held: Held, zones: Zones): Promise<number | undefined> {
+  const { found, options, io } = held
+  if (zones.size === 0) return undefined
+  if (await canPublish(found.inventory)) {
+    // What stands in the way of a record is asked for; what goes has been.
+    const yes = options.yes || [...zones.values()].flat().every(({ absent }) => absent)
+    const code = await publishZones({ ...found.inventory, zones }, { ...options, agreed: true, yes }, io)
+    return code === 0 ? undefined : code
+  }
+  const there = await seen(held, zones)
+  return there === 0 ? undefined : there === 1 ? 1 : byHand(held, zones)
+}
+
+/** Writes what these have come to. */
+async function written(
+  { what, found, options, io, agreed }: Held,
+  those: Those,
+  to: (rotation: Rotation) => Rotation,
+  question?: string,
+): Promise<Writable | number> {
+  const edit = what.edit(new Map(those.map(({ name, rotation }) => [name, to(rotation)])))
+  return (await rewrite(found, edit, agreed ? undefined : question, options, io)) ?? 1
+}
+
+/** The host as the inventory has it: the next key is made, or used. */
+async function corrected({ what, found, options, io }: Held): Promise<number> {
+  const change = { ...options, apply: true }
+  return correctHost(await known(what.concerns, change, io), change, io, near(found.inventory.file))
+}
+
+const keys = (those: Those, which: 'next' | 'retired'): string =>
+  [...new Set(those.map(({ rotation }) => rotation[which]))].join(', ')
+
+/** The retired keys leave the host: nobody can verify any more what they would sign. */
+async function removed({ what, options, io }: Held, those: Those): Promise<void> {
+  const { connection, close } = await open(options, io)
+  try {
+    await connection.lock(who())
+    const removal = step(
+      'Remove the retired key',
+      those.map(({ name, rotation }) => what.gone(name, rotation.retired!)),
+    )
+    const { changed } = await correct(connection, await look(connection, removal))
+    for (const drift of changed) io.report.change(removal, drift)
+  } finally {
+    await close()
+  }
+}
