@@ -401,6 +401,23 @@ test('dns publish at OVH', async (t) => {
       await provider.publish(changeOf('yanfi.net', differences(wanted[0]!, there)), [])
     }
     assert.deepEqual(told(await check(new Map([['yanfi.net', [...zones.get('yanfi.net')!, long]]]))), [])
+    // And it goes, when it is retired; what another hand has put at its name stays.
+    await update(`add ${long.name} 60 TXT "by hand"`)
+    const retired = new Map([['yanfi.net', [{ ...long, absent: true } as const]]])
+    assert.match(told(await check(retired)).join(), /^extra default\._domainkey\.yanfi\.net TXT v=DKIM1; k=rsa; p=A+$/)
+    const [gone] = wantedOf(retired.get('yanfi.net')!) as [ReturnType<typeof wantedOf>[number]]
+    for (const left of [2, 1]) {
+      const [there = []] = await provider.look('yanfi.net', [gone])
+      assert.equal(there.length, left)
+      await provider.publish(changeOf('yanfi.net', differences(gone, there)), [])
+    }
+    assert.deepEqual(told(await check(retired)), [])
+    const [stays = []] = await provider.look('yanfi.net', [gone])
+    assert.deepEqual(
+      stays.map(({ data }) => data),
+      ['by hand'],
+    )
+    await update(`del ${long.name}`)
   })
 
   for (const call of ['GET .*/record/\\d+$', 'POST .*/record$', 'POST .*/refresh$', 'GET /auth/time'])
