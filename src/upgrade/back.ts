@@ -6,7 +6,7 @@ const bootUnit = '/etc/systemd/system/provision-upgrade.service'
 
 /**
  * The way back from an upgrade, as a script of its own beside what was saved: `files` puts back what was saved, `now` does that to a
- * unit that may run, `boot` before it starts. Each of its lines may be the last one: what is done is not done again.
+ * unit that may run, `guard PID` when that process has ended and nobody else has, `boot` before the unit starts. Each of its lines may be the last one: what is done is not done again.
  */
 export const backScript = (name: string, { unit, path, state }: Pick<Recipe, 'unit' | 'path' | 'state'>, restart: Sh): Sh => {
   const [failed, fresh] = [`${state}.failed`, `${path}.provision`]
@@ -35,6 +35,21 @@ told() {
   systemd-run -q --no-block --collect -p After=multi-user.target -p After=network-online.target /usr/local/sbin/provision-notify -p high ${`the upgrade of ${name} was cut off`} 'The old version is in place again, with all that it kept.' || :
 }
 ${finish(failed)}
+now() {
+  systemctl stop ${unit}
+  systemctl -q unmask --runtime ${unit}
+  files || exit 1
+  systemctl reset-failed ${unit} 2>/dev/null
+  ( set -e; ${restart} ) || exit 1
+  told
+  finish
+}
+# Whoever waited for another to go back has nothing to do.
+alone() {
+  exec 7>> "$saved/lock"
+  flock 7
+  [ -f "$saved/back.sh" ] || exit 0
+}
 case $1 in
   files) files ;;
   # Without its files it must not start: it would make new ones, and refuse everybody's mail.
@@ -44,14 +59,13 @@ case $1 in
     ( set -e; systemctl() { :; }; ${restart} )
     told
     finish ;;
-  now)
-    systemctl stop ${unit}
-    systemctl -q unmask --runtime ${unit}
-    files || exit 1
-    systemctl reset-failed ${unit} 2>/dev/null
-    ( set -e; ${restart} ) || exit 1
-    told
-    finish ;;
+  now) alone; now ;;
+  # Beside the upgrade, in a session of its own: when that has died, mail would stay shut.
+  guard)
+    tail --pid="$2" -f /dev/null
+    [ -f "$saved/back.sh" ] && [ ! -e "$saved/stuck" ] || exit 0
+    alone
+    now ;;
 esac`
 }
 
@@ -64,6 +78,7 @@ arm() {
   systemctl daemon-reload || return 1
   systemctl -q enable provision-upgrade.service || return 1
   sync -f /etc/systemd/system "$saved"
+  systemd-run -q --collect sh "$saved/back.sh" guard "$$"
 }
 ${finish(`${recipe.state}.failed`)}`
 

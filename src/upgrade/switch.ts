@@ -12,7 +12,7 @@ export interface Corrections {
 /**
  * One script that moves a program to the version that was sent: it verifies the configuration with it, saves what the old one keeps,
  * switches, proves, and goes back with all that was saved when the proof fails. It needs nobody: the operator may be gone. When it is
- * cut off, the next boot goes back, and so does the next run.
+ * killed, its guard goes back, and the next boot when the host is switched off; else the next run.
  * Exits 0 when the new version works, 3 when it refused it before anything was touched, 4 when it has gone back, 5 when that failed.
  */
 export function switchTo(name: string, sha256: string, recipe: Recipe, { program, restart }: Corrections): Sh {
@@ -100,7 +100,7 @@ ${canary} )
 if [ $? -eq 0 ]; then
   finish && exit 0
 fi
-way_back || exit 5
+way_back || { : > "$saved/stuck"; exit 5; }
 exit 4`
 }
 

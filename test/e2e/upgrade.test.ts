@@ -11,7 +11,7 @@ import { until } from '../../src/rehearsal/local.ts'
 import { arrived, fromPeer } from '../../src/rehearsal/mail.ts'
 import { heard } from '../../src/rehearsal/prove-ntfy.ts'
 import { sh } from '../../src/sh.ts'
-import { begin, edit, isSettled, type Outcome, provision, type Run, told } from './harness.ts'
+import { begin, edit, isSettled, type Outcome, provision, type Run, told, untilOn } from './harness.ts'
 import { corrected, type Installed, install } from './install.ts'
 
 let it: Installed
@@ -141,8 +141,9 @@ async function inTheMiddle(version: string) {
   )
   return run
 }
-/** As when memory runs out: what goes back by itself is dead too. */
-async function killed({ ended }: Run): Promise<void> {
+/** As when memory runs out. */
+async function killed({ ended }: Run, guardToo = true): Promise<void> {
+  if (guardToo) await it.host.must(sh`pkill -9 -f '/back[.]sh guard'`)
   await it.host.must(sh`pkill -9 -s "$(ps -o sid= -C systemctl | head -n 1 | tr -d ' ')"`)
   const cut = await ended
   assert.equal(cut.code, 1, told(cut))
@@ -178,7 +179,20 @@ test('upgrade: switched off in the middle, the host boots with the old version a
   await settled()
 })
 
-test('upgrade: killed in the middle, nobody gets in until the next run, which goes back first', async () => {
+test('upgrade: killed in the middle, the host goes back by itself', async () => {
+  const before = await keeps('/var/lib/maddy')
+  await killed(await inTheMiddle('0.9.98'), false)
+  await untilOn(
+    it.host,
+    'its way back',
+    60_000,
+    sh`[ ! -e /etc/systemd/system/provision-upgrade.service ] && [ ! -e /var/lib/provision/upgrade.done ]`,
+  )
+  await asBefore(before)
+  await settled()
+})
+
+test('upgrade: killed with its guard, nobody gets in until the next run, which goes back first', async () => {
   const before = await keeps('/var/lib/maddy')
   const run = await inTheMiddle('0.9.95')
   await killed(run)
@@ -195,7 +209,7 @@ test('upgrade: killed in the middle, nobody gets in until the next run, which go
   await settled()
 })
 
-test('upgrade: killed in the middle, the next upgrade goes back first, and then on', async () => {
+test('upgrade: killed with its guard, the next upgrade goes back first, and then on', async () => {
   const before = await keeps('/var/lib/maddy')
   await killed(await inTheMiddle('0.9.96'))
   release('maddy', '0.9.97', works('maddy', '2'))
