@@ -36,6 +36,7 @@ export BORG_REPO=${repository} BORG_BASE_DIR=$state
 export BORG_PASSCOMMAND="cat $settings/passphrase"
 export BORG_RSH='/usr/local/sbin/provision-backup ssh'
 # When borg has neither read nor written for so many seconds, twice, it is ended: a storage may keep the line and say no more.
+# With --progress a storage that is at work says so.
 patience=900
 phase=begin
 said=/run/provision/backup.said
@@ -45,7 +46,7 @@ mkdir -p /run/provision "$state"
 fail() {
   reason=$1
   if [ -s "$said" ]; then
-    words=$(tr '\r' '\n' < "$said" | grep -vE '^ *$|rebuilt index:|Checking segments' | grep -vE '^[0-9.]+ .?B O .* N ' | grep -vE '^(Local|Remote) Exception|^(Traceback|Platform|Linux|Borg|PID|CWD|sys\.argv|SSH_ORIGINAL)|^  ' | tail -n 5)
+    words=$(tr '\r' '\n' < "$said" | grep -vE '^ *$|rebuilt index:|Checking segments|Compacting segments' | grep -vE '^[0-9.]+ .?B O .* N ' | grep -vE '^(Local|Remote) Exception|^(Traceback|Platform|Linux|Borg|PID|CWD|sys\.argv|SSH_ORIGINAL)|^  ' | tail -n 5)
     # borg does not always wait for what ssh has to say.
     case $words in *'Connection closed by remote host'*)
       words="$words
@@ -176,7 +177,7 @@ ${
     : sh`  begin prune
   borg_ prune --keep-daily ${keep.daily} --keep-weekly ${keep.weekly} --keep-monthly ${keep.monthly} || fail 'the archive is there, and what is old could not be removed'
   begin compact
-  borg_ compact || fail 'the archive is there, and what was removed still takes its room'`
+  borg_ compact --progress || fail 'the archive is there, and what was removed still takes its room'`
 }
   begin done
   took=$(( $(date +%s) - started ))
