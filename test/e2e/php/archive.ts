@@ -12,6 +12,7 @@ const site = '/srv/sury'
 export async function makeArchive({ internet, addresses, aptProxy }: Rehearsal): Promise<string> {
   const said = await internet.must(sh`set -e
 exec 3>&1 >&2
+rm -rf ${site}/php ${site}/build
 mkdir -p ${site}/php/dists/bookworm/main/binary-amd64 ${site}/php/pool ${site}/build
 cd ${site}/build
 export DEBIAN_FRONTEND=noninteractive

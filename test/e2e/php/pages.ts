@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { loadInventory } from '../../../src/inventory.ts'
 import { answered, ask } from '../../../src/rehearsal/web.ts'
 import { sh } from '../../../src/sh.ts'
-import { provision, told } from '../harness.ts'
+import { edit, provision, told } from '../harness.ts'
 import type { Installed } from '../install.ts'
 
 /** The site whose pages are run, and its folder. */
@@ -110,6 +110,29 @@ echo get_current_user(), ' ', ini_get('display_errors') ? 'tells errors' : 'tell
     await it().host.must(sh`systemctl stop php8.2-fpm.service`)
     assert.deepEqual(await it().correct(), ['service:php8.2-fpm.service'])
     assert.match(await body('letter.php'), /^8\.2/)
+    await it().settled()
+  })
+
+  test('php: run as a user of its own, it writes its own folder and sees no TLS key', async () => {
+    const change = (user: string, owner: string) =>
+      edit(it().operator, (document) => {
+        document.setIn(['php', 'user'], user)
+        document.setIn(['sites', 1, 'owner'], owner)
+      })
+    change('pages', 'caddy')
+    const changed = await it().correct()
+    for (const id of ['user:pages', `directory:${root}`, 'service:php8.2-fpm.service']) assert.ok(changed.includes(id), id)
+    await it().host.must(
+      sh`printf '%s' ${'<?php file_put_contents(__DIR__ . "/mine", "x"); echo posix_getpwuid(posix_geteuid())["name"];'} > ${`${root}/who.php`}`,
+    )
+    assert.equal(await body('who.php'), 'pages')
+    assert.equal(await it().host.must(sh`stat -c %U ${`${root}/mine`}`), 'pages\n')
+    assert.equal((await it().host.run(sh`runuser -u pages -- ls /var/lib/caddy`)).code, 2)
+    const { events } = await provision(it().operator, ['--check', '--only', 'php'])
+    assert.ok(!events.some(({ why }) => why?.includes('TLS key')))
+    await it().settled()
+    change('caddy', 'admin')
+    await it().correct()
     await it().settled()
   })
 }
