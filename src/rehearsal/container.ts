@@ -41,7 +41,7 @@ export async function shutDown(container: Container): Promise<void> {
 /** What pulling the plug does. Also takes away what a dead run left. */
 export async function cutOff(container: Container): Promise<void> {
   await endProcess(join(container.directory, 'container.pid'), { signal: 'SIGKILL', group: true })
-  await until(waitFor(container, 'the end of its processes', 10_000), () => {
+  await until(waitFor(container, 'the end of its processes', 60_000), () => {
     const left = processesOf(container.name)
     for (const pid of left) kill(pid, 'SIGKILL')
     return left.length === 0 ? true : undefined
