@@ -1,4 +1,5 @@
-import { act, type Drift, type Leave, type Listener, type StepPlan, verify } from './converge.ts'
+import { act, type Drift, type Listener } from './act.ts'
+import { type Leave, type StepPlan, verify } from './converge.ts'
 import { ProvisionError } from './errors.ts'
 import { places } from './probe.ts'
 import { type Sh, sh } from './sh.ts'

@@ -1,11 +1,10 @@
-import { correct, type Drift, type Leave, type Listener, look, type StepPlan, verify } from './converge.ts'
-import { Interrupted, ProvisionError } from './errors.ts'
-import { finishUndo, guarded } from './guard.ts'
+import type { Drift, Listener } from './act.ts'
+import { correct, type Leave, look, type StepPlan, verify } from './converge.ts'
+import { Interrupted } from './errors.ts'
+import { guarded } from './guard.ts'
 import type { Artifact } from './kind.ts'
 import type { Plan } from './plan.ts'
-import { places } from './probe.ts'
 import { rebooted } from './reboot.ts'
-import { sh } from './sh.ts'
 import type { Shell } from './shell.ts'
 import type { Step } from './step.ts'
 
@@ -29,26 +28,6 @@ export interface RunHooks {
   stepFails(step: Step): Promise<void>
   /** The exit code of the signal that asks the run to stop after the current step, if one came. */
   stopped(): 130 | 143 | undefined
-}
-
-/** Finishes what a dead run left armed. After it, the host has to be looked at again. */
-export async function recover(session: Session, { host }: Plan, who: string): Promise<boolean> {
-  await session.lock(who)
-  if (host.undoArmed) await finishUndo(session)
-  if (host.upgrade !== undefined) await goBack(session, host.upgrade)
-  return host.undoArmed || host.upgrade !== undefined
-}
-
-/** If the upgrade is still at work there, this waits for its end, and then there is nothing to go back from. */
-async function goBack(session: Session, program: string): Promise<void> {
-  const { code, stdout } = await session.work(sh`${places}
-if [ -f "$provision/upgrade/"${program}/back.sh ]; then sh "$provision/upgrade/"${program}/back.sh now; fi`)
-  if (code !== 0)
-    throw new ProvisionError(
-      program,
-      `the way back from an upgrade that was cut off failed with exit code ${code}: ${stdout.trim() || 'the host said nothing'}`,
-      `what it kept before is in /var/lib/provision/upgrade/${program}: look at “journalctl -u ${program}” on the host`,
-    )
 }
 
 /**

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { corrections } from '../src/converge.ts'
+import { corrections } from '../src/act.ts'
 import { arm } from '../src/guard.ts'
 import { hostProbe } from '../src/host.ts'
 import { compile } from '../src/probe.ts'

@@ -1,4 +1,5 @@
-import { type Drift, edited } from '../converge.ts'
+import type { Drift } from '../act.ts'
+import { edited } from '../converge.ts'
 import { factsProbe, parseFacts } from '../dns/facts.ts'
 import { noTerminal } from '../errors.ts'
 import { count, type Plan, plan, select } from '../plan.ts'

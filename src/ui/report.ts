@@ -1,4 +1,4 @@
-import type { Drift } from '../converge.ts'
+import type { Drift } from '../act.ts'
 import { count, type Plan } from '../plan.ts'
 import type { Step } from '../step.ts'
 
