@@ -105,7 +105,8 @@ export function baseTests(server: Server): void {
     async (it) => {
       await it.host.reboot()
       assert.equal(await says(it, sh`hostname -f`), 'xoyize.xyz')
-      assert.equal(await says(it, sh`systemctl list-units --failed --no-legend --plain`), '')
+      // What the kernel of a container's host does not have cannot be mounted in it.
+      assert.equal(await says(it, sh`systemctl list-units --failed --no-legend --plain | grep -v '\.mount ' || :`), '')
       assert.equal(
         await says(it, sh`systemctl is-active ssh ufw fail2ban maddy caddy provision-certificates.timer`),
         'active\n'.repeat(6).trim(),
