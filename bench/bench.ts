@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { arch, cpus, loadavg, release } from 'node:os'
 import { parseArgs } from 'node:util'
+import { backup } from './backup.ts'
 import { domain } from './domain.ts'
 import { fleet } from './fleet.ts'
 import { type BenchHost, benchHost, freshHost } from './host.ts'
@@ -37,8 +38,10 @@ const add = (more: readonly Row[]): void => {
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, turns, rows }, undefined, 2)}\n`)
 }
 
+// These have a server of their own, and are not of the whole: they take long.
 if (only?.includes('domain')) add(await domain(say))
-if (only?.join() !== 'domain') await onHost(await benchHost(say))
+if (only?.includes('backup')) add(await backup(Number(values.installs), say))
+if (!only?.every((name) => ['domain', 'backup'].includes(name))) await onHost(await benchHost(say))
 
 print([
   ['measured', 'provision', 'against', 'ratio'],
