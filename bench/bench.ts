@@ -47,7 +47,9 @@ print([
   ['measured', 'provision', 'against', 'ratio'],
   ...rows.map(({ what, ours, theirs, ratio }) => [what, ours, theirs, ratio === undefined ? '' : ratio.toFixed(2)]),
 ])
-process.stdout.write(`\n${machine}; medians of ${only?.join() === 'backup' ? values.installs : turns} pairs, ratio: the median of the pairs' ratios\n`)
+process.stdout.write(
+  `\n${machine}; medians of ${only?.join() === 'backup' ? values.installs : turns} pairs, ratio: the median of the pairs' ratios\n`,
+)
 
 async function onHost(host: BenchHost): Promise<void> {
   try {
