@@ -14,7 +14,7 @@ import { peerDomain } from '../../src/rehearsal/service.ts'
 import { zonesOf } from '../../src/rehearsal/zones.ts'
 import { sh } from '../../src/sh.ts'
 import { root } from '../../src/text.ts'
-import { begin, command, edit, isSettled, type Operator, operatorOf, ours, provision, ready, told } from './harness.ts'
+import { begin, command, edit, isSettled, type Operator, operatorOf, ours, provision, ready, told, untilOn } from './harness.ts'
 import { openTerminal } from './terminal.ts'
 
 /** What mail needs, without the web. */
@@ -61,6 +61,9 @@ async function well() {
   const run = await provision(operator, only)
   assert.ok(isSettled(run), told(run))
   assert.match(await does('dns', 'check'), /^nothing to publish/m)
+  // As a part of the plan, too.
+  const zones = await provision(operator, ['--check', '--only', 'dns'])
+  assert.equal(zones.code, 0, told(zones))
   await does('doctor', '--only', 'dns,tlsa,signed-mail')
 }
 
@@ -128,6 +131,7 @@ test('dkim rotate: after a week the old key leaves the zone and the host, and is
   assert.match(said, new RegExp(`^cinay\\.eu: ${selector} is used, and no other one is published$`, 'm'))
   await assert.rejects(dns.resolve('default._domainkey.cinay.eu', 'TXT'), { code: /^ENO(DATA|TFOUND)$/ })
   assert.doesNotMatch(await keysOf('cinay.eu'), /default/)
+  assert.match(await does('history'), /private-key:\/var\/lib\/maddy\/dkim_keys\/cinay\.eu_default\.key type key → absent/)
   assert.doesNotMatch((await signatures(before_)).join(), /pass/)
   assert.deepEqual(await signatures(await sent('cinay.eu')), [`cinay.eu ${selector} pass`])
   await well()
@@ -162,6 +166,12 @@ test('dkim rotate: where the zones are written by hand the record is printed, an
   await update('ouestline.xyz', [`add ${record.replace(' IN ', ' ')}`])
   assert.match(await does(...words), /^ouestline\.xyz: summer is used; default stays published until /m)
   assert.deepEqual(await signatures(await sent('ouestline.xyz')), ['ouestline.xyz summer pass'])
+  edit(operator, (document) => document.setIn(['domains', place('ouestline.xyz'), 'dkim', 'since'], ago(8 * 24 * 60)))
+  assert.match(await does(...words), /^; to take out where the zone is kept\ndefault\._domainkey\.ouestline\.xyz\. /m)
+  assert.match(await keysOf('ouestline.xyz'), /default\.key/)
+  await update('ouestline.xyz', ['delete default._domainkey.ouestline.xyz TXT'])
+  assert.match(await does(...words), /^ouestline\.xyz: summer is used, and no other one is published$/m)
+  assert.doesNotMatch(await keysOf('ouestline.xyz'), /default/)
   edit(operator, (document) => document.setIn(['dns'], kept))
   await well()
 })
@@ -234,8 +244,17 @@ test('tlsa rotate: a next key that is no longer at every name server is not used
 test('tlsa rotate: then the certificate is issued with it, and the old one goes; mail by DANE comes in all the while', async () => {
   const first = await servedKey()
   later(21)
+  // The CA has been asked with the next key, and gives nothing; then a run dies while the certificate is issued.
+  const { host } = rehearsal
+  await host.must(sh`mv /usr/bin/nsupdate /usr/bin/nsupdate.away`)
+  const failed = await command(operator, ['tlsa', 'rotate', '--yes'])
+  assert.equal(failed.code, 1, told(failed))
+  assert.match(failed.stderr, /the CA gave no certificate/)
+  assert.equal(await servedKey(), first)
+  await byDane()
+  await host.must(sh`mv /usr/bin/nsupdate.away /usr/bin/nsupdate`)
   const killed = begin(operator, ['--text', 'tlsa', 'rotate', '--yes'])
-  while (!/wrote/.test(killed.said())) await new Promise((resolve) => setTimeout(resolve, 20))
+  await untilOn(host, 'the renewal', 60_000, sh`[ "$(systemctl is-active provision-certificates.service)" = activating ]`)
   killed.kill('SIGKILL')
   await killed.ended
   assert.match(await does('tlsa', 'rotate', '--yes'), new RegExp(`${key} is used; default stays published until`))
