@@ -34,6 +34,8 @@ before(async () => {
   made = await writeInventory(inventory, rehearsal, () => undefined)
   const env = { ...process.env, PROVISION_ROOT_PASSWORD: rehearsal.rootPassword }
   await $({ env, quiet: true, timeout: '300s' })`${process.execPath} ${bin} --host my --inventory ${made.dir} --yes`
+  // Its keys are made by now: the zone has all of it from here on.
+  await $({ quiet: true, timeout: '60s' })`${process.execPath} ${bin} dns publish --host my --inventory ${made.dir} --yes`
 })
 
 after(async () => {
