@@ -8,7 +8,7 @@ export interface Certificate {
   readonly live: `/${string}`
   readonly names: readonly string[]
   readonly group: string
-  /** The file of the key that it shall have; whichever it is when left out. */
+  /** The file of the key that it shall have, once that is made; whichever it is when left out. */
   readonly key?: `/${string}` | undefined
   /** The unit that issues, renews and deploys it. */
   readonly unit: `${string}.service`
@@ -45,7 +45,7 @@ if command -v openssl >/dev/null && [ -s "$cert" ]; then
   said=$(openssl x509 -in "$cert" -noout -pubkey -ext subjectAltName -startdate -enddate -dateopt iso_8601)
   own=$(openssl pkey -in "$key" -pubout 2>/dev/null || :)
   pair=differ which=another names= from= to=
-  if [ "$(openssl pkey -in ${key} -pubout 2>/dev/null || :)" = "$own" ]; then which=declared; fi
+  if [ ! -e ${key} ] || [ "$(openssl pkey -in ${key} -pubout 2>/dev/null || :)" = "$own" ]; then which=declared; fi
   case $said in *"\${own:-no key}"*) pair=match ;; esac
   while IFS= read -r line; do
     case $line in *DNS:*) names=$line ;; notBefore=*) from=$line ;; notAfter=*) to=$line ;; esac
