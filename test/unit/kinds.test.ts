@@ -37,6 +37,7 @@ import { undeclaredMail } from '../../src/kinds/undeclared-mail.ts'
 import { upgrade } from '../../src/kinds/upgrade.ts'
 import { user } from '../../src/kinds/user.ts'
 import { Secret } from '../../src/secret.ts'
+import { redact } from '../../src/sh.ts'
 
 const v6 = '2001:db8::10'
 const digest = (text: string) => createHash('sha256').update(text).digest('hex')
@@ -750,6 +751,14 @@ test('borg-repository: two nights without a backup are a note, one night is none
   const notes = (hours: number) =>
     kind.notes?.(desired, kind.parse(`age ${store.repository} ${hours}\nend\n`, [desired]).get(store.repository))
   assert.deepEqual([notes(49), notes(50)], [[], ['no backup has been made for 50 hours']])
+})
+
+test('database: an error of MariaDB that repeats a statement is cleaned of the password, however it is written there', () => {
+  const { kind, desired } = database({ name: 'a', user: 'a', password: secret('mariadb/a', `it's a \\ "zebra"`), stampKey: key })
+  const script = kind.apply(desired, kind.parse('absent\n', [desired]).get('a'), [])
+  const said = redact(`ERROR 1064 at line 3: ALTER USER 'a'@'localhost' IDENTIFIED BY 'it''s a \\\\ "zebra"'`, script)
+  assert.equal(said, `ERROR 1064 at line 3: ALTER USER 'a'@'localhost' IDENTIFIED BY (secret)`)
+  assert.doesNotMatch(script.shown, /zebra/)
 })
 
 test('mariadb-access: who may log in and is not declared is told, and stays', () => {
