@@ -83,7 +83,8 @@ systemctl restart rehearsal-storage.service`)
 #!/bin/sh
 case " \$* " in *${` ${verb} `.replaceAll('  ', ' ')}*) ;; *) exec /usr/bin/${program} "\$@" ;; esac
 /usr/bin/${program} "\$@" &
-until [ -n "\$(ls /proc/\$!/fd 2>/dev/null)" ] || grep -q 'State:.Z' /proc/\$!/status; do :; done
+# It may have ended already: sh takes its child away at the next that it waits for.
+until [ -n "\$(ls /proc/\$!/fd 2>/dev/null)" ] || ! grep -q 'State:.[^Z]' /proc/\$!/status; do :; done
 kill -9 \$!
 kill -9 \$PPID
 END
