@@ -9,6 +9,7 @@ import { loadInventory } from '../../src/inventory.ts'
 import { writeInventory } from '../../src/rehearsal/inventory.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
+import { zonesOf } from '../../src/rehearsal/zones.ts'
 import { root } from '../../src/text.ts'
 
 const name = 'e2e-package'
@@ -62,7 +63,7 @@ test('package: it says its version, and lists the steps of the server that comes
 test('package: it looks at a host', async () => {
   await stopRehearsal(name)
   const inventory = await loadInventory(fileURLToPath(new URL('inventory', root)), 'xoyize.xyz')
-  rehearsal = await startRehearsal({ name, mxname: inventory.server.mail.hostname, zones: () => [] })
+  rehearsal = await startRehearsal({ name, mxname: inventory.server.mail.hostname, zones: zonesOf(inventory.server) })
   const { dir } = await writeInventory(inventory, rehearsal, () => undefined)
   const seen = await provision(['--host', 'xoyize.xyz', '--inventory', dir, '--check'], {
     PROVISION_ROOT_PASSWORD: rehearsal.rootPassword,
