@@ -201,7 +201,7 @@ test('what is not declared is told, stays, and goes with --prune after a copy', 
     'undeclared account yack@cinay.eu: --prune removes it',
     'undeclared mailbox yack@cinay.eu: --prune removes it, and keeps a copy',
     'undeclared mailbox yack@ouestline.xyz: --prune removes it, and keeps a copy',
-    'undeclared domain gone.example: --prune puts its DKIM key away',
+    'undeclared domain gone.example: --prune puts its DKIM keys away',
   ])
     assert.ok(notes.includes(expected), notes.join('\n'))
   const count = await it.host.must(
