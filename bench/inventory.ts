@@ -31,6 +31,7 @@ ssh:
   port: 22
 dns:
   provider: ovh
+  in_plan: false
 mail:
   hostname: mx1.example.org
   primary: example.org
