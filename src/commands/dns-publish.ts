@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { changeOf, isEmpty, leftAlone } from '../dns/changes.ts'
+import { isEmpty, leftAlone } from '../dns/changes.ts'
 import { checkZones, type ZoneCheck } from '../dns/check.ts'
-import { differences, wantedOf } from '../dns/compare.ts'
 import type { Said } from '../dns/meaning.ts'
+import { plannedChange } from '../dns/planned.ts'
 import { providerOf, publishingKeys } from '../dns/providers.ts'
 import { resolvers } from '../dns/servers.ts'
 import type { ZoneChange } from '../dns/update.ts'
@@ -48,10 +48,8 @@ export async function publish(
   const provider = providerOf(server, look.resolvers)
   const planned = await Promise.all(
     [...zones].map(async ([zone, records]) => {
-      const wanted = wantedOf(records)
-      const there = await provider.look(zone, wanted)
-      const found = wanted.flatMap((one, i) => differences(one, there[i] ?? []))
-      return { change: changeOf(zone, found, options), stays: options.prune ? [] : leftAlone(found) }
+      const { change, found } = await plannedChange(provider, zone, records, options)
+      return { change, stays: options.prune ? [] : leftAlone(found) }
     }),
   )
   const changes = planned.map(({ change }) => change).filter((change) => !isEmpty(change))

@@ -1,6 +1,6 @@
-import { changeOf, isEmpty } from '../dns/changes.ts'
-import { differences, wantedOf } from '../dns/compare.ts'
+import { isEmpty } from '../dns/changes.ts'
 import { purpose, type Said } from '../dns/meaning.ts'
+import { plannedChange } from '../dns/planned.ts'
 import { providerOf, publishingKeys } from '../dns/providers.ts'
 import { type DnsRecord, goneRecords } from '../dns/records.ts'
 import { resolvers } from '../dns/servers.ts'
@@ -33,16 +33,7 @@ export async function leaving(
     [...goneRecords(before, after, facts)].map(async ([zone, gone]) => {
       const [mx = []] = await provider.look(zone, [{ name: zone, type: 'MX', records: [] }])
       const records = ofThisServer(gone, mx, before.mail.hostname)
-      const wanted = wantedOf(records)
-      const seen = await provider.look(zone, wanted)
-      return {
-        zone,
-        records,
-        change: changeOf(
-          zone,
-          wanted.flatMap((one, i) => differences(one, seen[i] ?? [])),
-        ),
-      }
+      return { zone, records, change: (await plannedChange(provider, zone, records)).change }
     }),
   )
   const zones = new Map(there.filter(({ change }) => !isEmpty(change)).map(({ zone, records }) => [zone, records]))

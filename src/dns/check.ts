@@ -1,3 +1,4 @@
+import { once } from '../once.ts'
 import { lookAt, type Speaks, speaks, written } from './at-server.ts'
 import { type Asking, type NameServer, NoAnswer } from './client.ts'
 import { type Difference, wantedOf } from './compare.ts'
@@ -130,12 +131,4 @@ function merged(all: readonly { readonly server: Authority; readonly found: read
       else known.at.push(server)
     }
   return [...byText.values()].map(({ one, at }) => ({ ...one, at: at.length === all.length ? [] : at }))
-}
-
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let going: Promise<T> | undefined
-  return () => {
-    going ??= work()
-    return going
-  }
 }

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { AnyAuthMethod } from 'ssh2'
+import { once } from '../once.ts'
 import { agentOffer, inAgent } from './agent.ts'
 import type { HostConfig } from './config.ts'
 import { type KeyFile, readKey } from './key-file.ts'
@@ -74,12 +75,4 @@ async function unlocked(file: KeyFile, ask: Ask): Promise<readonly Offer[]> {
   const { utils } = (await import('ssh2')).default
   const passphrase = await ask.password(`passphrase of ${file.path}`)
   return utils.parseKey(file.text, passphrase) instanceof Error ? [] : [fileOffer(file, passphrase)]
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined
-  return () => {
-    made ??= make()
-    return made
-  }
 }
