@@ -68,7 +68,7 @@ export async function build(wanted: Build): Promise<{ readonly path: string; rea
     const sources = await fetchModule(go, `${module}@v${version}`, work, { ...places, GOTOOLCHAIN: 'local' }, counted(log, name))
     await lock.check(key, sources.sum, `${module}@v${version}`)
     const output = join(work, name)
-    await run(go, ['build', '-v', '-C', sources.dir, '-trimpath', '-buildvcs=false', ...flags(version), '-o', output, main], {
+    await run(go, ['build', '-C', sources.dir, '-v', '-trimpath', '-buildvcs=false', ...flags(version), '-o', output, main], {
       env: { ...places, GOTOOLCHAIN: 'local', CGO_ENABLED: '0', GOOS: 'linux', GOARCH: architecture },
       log: counted(log, name),
     })
