@@ -1,7 +1,7 @@
 import type { Server } from '../src/inventory.ts'
 import type { ArtifactOrigin } from '../src/kinds/artifact.ts'
 import { runningUnits } from '../src/kinds/service.ts'
-import type { Playbook } from '../src/step.ts'
+import { buildingOn, type Playbook } from '../src/step.ts'
 import { access } from './access.ts'
 import { base } from './base.ts'
 import { borg } from './borg.ts'
@@ -55,5 +55,35 @@ export const server = (s: Server, { prune, reboot = false, origins }: Context): 
     // Last, for a source of somebody else's may not answer: by then all else is done.
     php(s),
   ]
-  return [...all, watch({ ...s, units: runningUnits(all.flatMap(({ steps }) => steps.flatMap(({ resources }) => resources))) })]
+  const units = runningUnits(all.flatMap(({ steps }) => steps.flatMap(({ resources }) => resources)))
+  return [...all, watch({ ...s, units })].map((one) => {
+    const others = buildsOn[one.id]
+    return others === undefined ? one : buildingOn(one, [...under, ...others])
+  })
+}
+
+/** The playbooks that everything builds on. */
+const under = ['base', 'access']
+
+/**
+ * The others that each builds on: while a step of those fails, it is not corrected. All other playbooks are corrected, since a CA that
+ * does not answer is no reason for a host without backups. One that is not in this list builds on all before it.
+ */
+const buildsOn: Readonly<Record<string, readonly string[]>> = {
+  firewall: [],
+  fail2ban: [],
+  unbound: [],
+  certificates: [],
+  ldap: ['certificates'],
+  maddy: ['certificates', 'ldap'],
+  caddy: [],
+  mariadb: [],
+  msmtp: ['maddy'],
+  rspamd: [],
+  nebula: [],
+  nfs: ['nebula'],
+  borg: [],
+  ntfy: [],
+  php: ['caddy'],
+  watch: [],
 }

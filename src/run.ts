@@ -1,6 +1,6 @@
 import type { Drift, Listener } from './act.ts'
 import { correct, type Leave, look, type StepPlan, verify } from './converge.ts'
-import { Interrupted } from './errors.ts'
+import { ConnectionError, Interrupted, ProvisionError } from './errors.ts'
 import { guarded } from './guard.ts'
 import type { Artifact } from './kind.ts'
 import type { Plan } from './plan.ts'
@@ -26,6 +26,8 @@ export interface RunHooks {
   stepStarts(step: Step): void
   stepEnds(step: Step, changed: readonly Drift[]): Promise<void>
   stepFails(step: Step): Promise<void>
+  /** A step has failed, and the run goes on without what builds on it. */
+  goesOn(error: ProvisionError): void
   /** The exit code of the signal that asks the run to stop after the current step, if one came. */
   stopped(): 130 | 143 | undefined
 }
@@ -33,22 +35,31 @@ export interface RunHooks {
 /**
  * Corrects every step that differs, in order. From the first that does, each was looked at since the last change: when a step has been
  * corrected, one look sees whether that worked, and how the next ones stand, to the first that is not expected to be as declared.
- * Returns what was corrected, and the login that it ended with; `leave` says which differences are left as they are. Throws ProvisionError
- * at the first step that fails, and Interrupted when it was asked to stop.
+ * Returns what was corrected, what failed, and the login that it ended with; `leave` says which differences are left as they are. A step
+ * that fails stops only what builds on it. Throws ProvisionError when that is everything, as after a guarded step that was undone, and
+ * Interrupted when it was asked to stop.
  */
 export async function run(
   session: Session,
   { steps }: Plan,
   hooks: RunHooks,
   leave: Leave = () => false,
-): Promise<{ readonly changed: readonly Drift[]; readonly session: Session }> {
+): Promise<{ readonly changed: readonly Drift[]; readonly failed: readonly Failure[]; readonly session: Session }> {
   const first = steps.findIndex(differs)
   const todo = first === -1 ? [] : steps.slice(first)
   // Before the first change: who finds it out in the middle of an install has half a server.
   if (steps.some(({ step, drift }) => step.guard !== undefined && drift.length > 0)) await session.needKey()
   const changed: Drift[] = []
+  const failed: Failure[] = []
   const state: State = { shell: session, seen: [] }
   for (const [i, { step }] of todo.entries()) {
+    const cause = failed.find(({ stops }) => isBuiltOn(step, stops))
+    if (cause !== undefined) {
+      // What builds on what was left out is left out as well.
+      cause.stops.add(playbookOf(step))
+      state.seen = state.seen.slice(1)
+      continue
+    }
     stopIfAsked(
       hooks,
       todo.slice(i).map((one) => one.step),
@@ -56,13 +67,40 @@ export async function run(
     hooks.stepStarts(step)
     const corrected = await runStep(state, step, toTheNext(todo.slice(i + 1)), hooks, leave).catch(async (error: unknown) => {
       await hooks.stepFails(step)
-      throw error
+      const failure = { step, stops: new Set([playbookOf(step)]) }
+      const left = todo.slice(i + 1)
+      if (endsTheRun(step, error) || (left.length > 0 && left.every((one) => isBuiltOn(one.step, failure.stops)))) throw error
+      hooks.goesOn(error as ProvisionError)
+      failed.push(failure)
+      state.seen = []
     })
+    if (corrected === undefined) continue
     changed.push(...corrected)
     await hooks.stepEnds(step, corrected)
   }
-  return { changed, session: state.shell }
+  return { changed, failed, session: state.shell }
 }
+
+/** A step that failed while the run went on. */
+export interface Failure {
+  readonly step: Step
+  /** The ids of the playbooks that were not corrected any further: its own, and those that build on it. */
+  readonly stops: Set<string>
+}
+
+const playbookOf = ({ id }: Step): string => id.split('/')[0]!
+
+/** Whether a step builds on one of these playbooks, or is of one of them. */
+const isBuiltOn = (step: Step, stopped: ReadonlySet<string>): boolean =>
+  step.buildsOn === undefined || [playbookOf(step), ...step.buildsOn].some((id) => stopped.has(id))
+
+/** A way in that was undone, a host that may be booting, and a lost connection are under everything. */
+const endsTheRun = ({ guard, reboots }: Step, error: unknown): boolean =>
+  guard !== undefined ||
+  reboots === true ||
+  !(error instanceof ProvisionError) ||
+  error instanceof ConnectionError ||
+  error instanceof Interrupted
 
 /** Where a run stands. */
 interface State {

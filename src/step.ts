@@ -13,6 +13,8 @@ export interface Step {
   readonly reboots?: true
   /** What its correction, or its lack, may cost: `mail outage`. A plan says it. */
   readonly risk?: string
+  /** The ids of the playbooks without which this one is not worth correcting; all before it when left out. */
+  readonly buildsOn?: readonly string[]
 }
 
 /** How the host undoes a guarded step by itself. */
@@ -55,6 +57,12 @@ export function playbook(id: string, steps: readonly Step[]): Playbook {
   if (twice !== undefined) throw new Error(`${twice.id}: two steps of this playbook have that title`)
   return { id, steps: named }
 }
+
+/** A playbook that is corrected even where another one has failed, unless that is one of these. */
+export const buildingOn = ({ id, steps }: Playbook, others: readonly string[]): Playbook => ({
+  id,
+  steps: steps.map((one) => ({ ...one, buildsOn: others })),
+})
 
 const kebab = (title: string): string =>
   title

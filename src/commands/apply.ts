@@ -1,8 +1,9 @@
 import type { Drift } from '../act.ts'
 import { edited } from '../converge.ts'
 import { factsProbe, parseFacts } from '../dns/facts.ts'
-import { noTerminal } from '../errors.ts'
+import { noTerminal, ProvisionError } from '../errors.ts'
 import { count, type Plan, plan, select } from '../plan.ts'
+import type { Failure } from '../run.ts'
 import type { Step } from '../step.ts'
 import type { Io } from './io.ts'
 import { type Opened, type OpenOptions, open } from './open.ts'
@@ -53,7 +54,8 @@ export async function apply(given: ApplyOptions, io: Io): Promise<number> {
     const question = `Correct ${changes} difference${changes === 1 ? '' : 's'} on ${host}?`
     if (!hostIsWell && !options.yes && !(await io.ask!.confirm(question))) return end(changes === 0 ? 1 : 2, 0)
     const done = hostIsWell ? undefined : await correct(opened, steps, seen, options, io)
-    const { changed = [], left = [] } = done ?? {}
+    const { changed = [], left = [], failed = [] } = done ?? {}
+    if (failed.length > 0) throw unfinished(host, failed)
     const published =
       zones === undefined || (await (await import('./zones.ts')).publishLeft(opened, zones, done?.session, options, io))
     if (left.length > 0) io.report.error(leftAlone(left))
@@ -84,10 +86,10 @@ async function correct(opened: Opened, steps: readonly Step[], seen: Plan, optio
   const overwrite = edits.length === 0 || (await mayOverwrite(opened, seen, edits, options, io))
   const { correctAll } = await import('./correct.ts')
   const leave = overwrite ? () => false : (drift: Drift) => edited(drift) !== undefined
-  const { changed, session } = await correctAll(opened, steps, seen, io, leave)
+  const { changed, failed, session } = await correctAll(opened, steps, seen, io, leave)
   if (changed.some(({ resource: { kind } }) => kind.name === 'borg-repository'))
     await (await import('./repository-key.ts')).fetchRepositoryKey(options, io)
-  return { changed, left: overwrite ? [] : edits, session: changed.length > 0 ? session : undefined }
+  return { changed, failed, left: overwrite ? [] : edits, session: changed.length > 0 ? session : undefined }
 }
 
 /** `--yes` alone overwrites nothing that a person wrote: on a terminal it is shown, and asked for by itself. */
@@ -102,6 +104,17 @@ async function mayOverwrite(
   const theirs = steps.map((step) => ({ ...step, drift: step.drift.filter((drift) => edits.includes(drift)) }))
   if (!diff) io.report.diff(await (await import('./diff.ts')).diffLines(connection, { host, steps: theirs }))
   return io.ask.confirm(`Overwrite what was edited there, ${edits.map(({ resource: { id } }) => id).join(' ')}? A copy is kept`)
+}
+
+/** What a run says at its end when steps have failed and it went on without them. */
+function unfinished(host: string, failed: readonly Failure[]): ProvisionError {
+  const own = new Set(failed.map(({ step }) => step.id.split('/')[0]!))
+  const others = [...new Set(failed.flatMap(({ stops }) => [...stops]))].filter((id) => !own.has(id))
+  return new ProvisionError(
+    host,
+    `failed: ${failed.map(({ step }) => step.id).join(' ')}${others.length === 0 ? '' : `; not corrected, because it builds on that: ${others.join(' ')}`}`,
+    'all else is as declared; run it again once the cause is removed',
+  )
 }
 
 const leftAlone = (edits: readonly Drift[]) => ({

@@ -66,5 +66,6 @@ function hooks(
       for (const drift of changed) io.report.change(step, drift)
     },
     stepFails: (step) => ends(step, 'failed'),
+    goesOn: (error) => io.report.error(error),
   }
 }

@@ -10,7 +10,7 @@ import type { Plan } from '../../src/plan.ts'
 import { probe } from '../../src/probe.ts'
 import { type RunHooks, run, type Session } from '../../src/run.ts'
 import { type Sh, sh } from '../../src/sh.ts'
-import { type Step, step } from '../../src/step.ts'
+import { buildingOn, playbook, type Step, step } from '../../src/step.ts'
 import { localShell } from '../local-shell.ts'
 
 const me = userInfo().username
@@ -40,6 +40,7 @@ const hooks: RunHooks = {
   stepStarts: () => undefined,
   stepEnds: async () => undefined,
   stepFails: async () => undefined,
+  goesOn: () => undefined,
   stopped: () => undefined,
 }
 
@@ -96,8 +97,43 @@ test('run: a later step that cannot be looked at yet fails no earlier one, and i
 test('run: one that still cannot be looked at when its turn comes ends the run', async () => {
   const blind = thing('b', sh`echo cannot look >&2; exit 1`)
   await assert.rejects(
-    run(session, await planOf([writes('a'), step('Have b', [blind])]), hooks),
+    run(session, await planOf([writes('a'), step('Have b', [blind]), writes('c')]), hooks),
     /cannot read the state of thing-b:b/,
   )
-  assert.ok(existsSync(join(dir, 'a')))
+  assert.deepEqual(
+    ['a', 'c'].map((name) => existsSync(join(dir, name))),
+    [true, false],
+  )
+})
+
+test('run: a step that fails stops what builds on it, and what builds on that; all else is corrected, and the failure told', async () => {
+  const fails = step('Fail', [thing('never', sh`echo bad`)])
+  const steps = [
+    playbook('a', [fails, writes('rest-of-a')]),
+    buildingOn(playbook('b', [writes('b')]), ['a']),
+    buildingOn(playbook('c', [writes('c'), writes('c2')]), []),
+    buildingOn(playbook('d', [writes('d')]), ['b']),
+    playbook('own', [writes('own')]),
+    buildingOn(playbook('e', [writes('e')]), ['c']),
+  ].flatMap((one) => one.steps)
+  const told: string[] = []
+  const seen = await planOf(steps)
+  const { failed } = await run(session, seen, { ...hooks, goesOn: ({ message }) => told.push(message) })
+  assert.deepEqual(
+    ['rest-of-a', 'b', 'c', 'c2', 'd', 'own', 'e'].filter((name) => existsSync(join(dir, name))),
+    ['c', 'c2', 'e'],
+  )
+  assert.deepEqual(
+    failed.map(({ step: { id }, stops }) => [id, [...stops]]),
+    [['a/fail', ['a', 'b', 'd', 'own']]],
+  )
+  assert.deepEqual(told, ['corrected, and still differs: thing-never:never state bad → good'])
+})
+
+test('run: a guarded step that fails ends it, whatever would come after', async () => {
+  const guard = { save: [], undo: sh`:`, login: 'current port' } as const
+  const blind = thing('b', sh`echo cannot look >&2; exit 1`)
+  const steps = [{ ...step('Guard', [blind]), guard }, ...buildingOn(playbook('c', [writes('c')]), []).steps]
+  await assert.rejects(run(session, await planOf(steps), hooks), /cannot read the state of thing-b:b/)
+  assert.ok(!existsSync(join(dir, 'c')))
 })
