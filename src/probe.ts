@@ -77,10 +77,8 @@ function readGroup({ kind, resources }: Group, { code, stdout, stderr }: Section
   const unknown = (why: string) => resources.map(({ id }) => [id, { type: 'unknown', why }] as const)
   if (code === -1) return unknown('the probe did not end')
   if (code !== 0) return unknown(lastLine(stderr) || `the probe of ${kind.name} ended with exit code ${code}`)
-  const states = kind.parse(
-    stdout,
-    resources.map(({ desired }) => desired),
-  )
+  const states = parsed(kind, stdout, resources)
+  if (states instanceof Error) return unknown(`what the host printed cannot be read: ${states.message}`)
   return resources.map(({ id, desired }) => {
     const state = states.get(kind.key(desired))
     const reading: Reading =
@@ -89,6 +87,18 @@ function readGroup({ kind, resources }: Group, { code, stdout, stderr }: Section
         : { type: 'known', state }
     return [id, reading] as const
   })
+}
+
+/** What a host prints is not ours: a text that no parser expected is unknown, and hides no other kind. */
+function parsed({ parse }: Group['kind'], stdout: string, resources: readonly Resource[]): ReadonlyMap<string, unknown> | Error {
+  try {
+    return parse(
+      stdout,
+      resources.map(({ desired }) => desired),
+    )
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
 }
 
 const lastLine = (text: string): string => text.trimEnd().split('\n').at(-1) ?? ''

@@ -54,6 +54,7 @@ export async function hostFacts(
   const { connection, server, store, close } = await open(options, io)
   try {
     const facts = await readFacts(connection, server)
+    for (const line of facts.damaged ?? []) io.report.say(line.replace('--host X', `--host ${options.host}`))
     const without = server.domains.filter(({ name }) => !facts.dkim?.has(name)).map(({ name }) => name)
     if (without.length > 0) io.report.say(`the host has no DKIM key yet of ${without.join(', ')}`)
     if (facts.tlsa?.length === 0) io.report.say('the host has no mail certificate yet: no TLSA')

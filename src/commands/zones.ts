@@ -42,7 +42,7 @@ export function zonesAhead(server: Server): (facts: HostFacts) => Promise<ZonesS
         joined(await ahead, await check((all.get(zone) ?? []).filter((record) => !asked.has(at(record))))),
       ),
     )
-    return { facts, checks, told: zonesTold(checks), code: exitCode(checks) }
+    return { facts, checks, told: zonesTold(checks, facts.damaged), code: exitCode(checks) }
   }
 }
 

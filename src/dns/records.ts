@@ -22,6 +22,8 @@ export interface HostFacts {
   readonly tlsa?: readonly string[]
   /** The same of the keys that it has, had or will have, by their names. */
   readonly keys?: ReadonlyMap<string, string>
+  /** Files that exist and cannot be read, each with its next move: what they would say is left out. */
+  readonly damaged?: readonly string[]
 }
 
 type Published = Pick<Server, 'hostname' | 'address' | 'address6' | 'domains' | 'sites' | 'mail' | 'acme' | 'dns'>

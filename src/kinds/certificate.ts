@@ -18,6 +18,8 @@ export interface Certificate {
 
 type State =
   | { readonly type: 'absent' }
+  /** A file that holds no certificate: it is replaced like one that does not exist. */
+  | { readonly type: 'damaged' }
   | {
       readonly type: 'certificate'
       readonly names: readonly string[]
@@ -41,8 +43,12 @@ ${all.map(
   ({ name, live, key = `${live}/privkey.pem` }) => sh`
 cert=${live}/fullchain.pem
 key=${live}/privkey.pem
+said=
 if command -v openssl >/dev/null && [ -s "$cert" ]; then
-  said=$(openssl x509 -in "$cert" -noout -pubkey -ext subjectAltName -startdate -enddate -dateopt iso_8601)
+  said=$(openssl x509 -in "$cert" -noout -pubkey -ext subjectAltName -startdate -enddate -dateopt iso_8601 2>/dev/null || :)
+  if [ -z "$said" ]; then printf 'damaged %s\n' ${name}; fi
+else printf 'absent %s\n' ${name}; fi
+if [ -n "$said" ]; then
   own=$(openssl pkey -in "$key" -pubout 2>/dev/null || :)
   pair=differ which=another names= from= to=
   if [ ! -e ${key} ] || [ "$(openssl pkey -in ${key} -pubout 2>/dev/null || :)" = "$own" ]; then which=declared; fi
@@ -54,12 +60,14 @@ $said
 END
   printf 'certificate %s %s %s %s\n' ${name} "$pair" "$which" "$(stat -L --printf '%a:%U:%G ' ${live} "$key")"
   printf 'names %s %s\nlife %s %s %s\n' ${name} "$names" ${name} "$from" "$to"
-else printf 'absent %s\n' ${name}; fi`,
+fi`,
 )}`,
 
   parse: (output) =>
     new Map<string, State>([
-      ...[...output.matchAll(/^absent (\S+)$/gm)].map(([, name]) => [name!, { type: 'absent' }] as const),
+      ...[...output.matchAll(/^(absent|damaged) (\S+)$/gm)].map(
+        ([, type, name]) => [name!, { type: type as 'absent' | 'damaged' }] as const,
+      ),
       ...[
         ...output.matchAll(
           /^certificate (\S+) (match|differ) (declared|another) (.*)\nnames \S+ (.*)\nlife \S+ notBefore=(.*) notAfter=(.*)$/gm,
@@ -82,7 +90,7 @@ else printf 'absent %s\n' ${name}; fi`,
     ]),
 
   diff: ({ names, group, key }, have) => {
-    if (have.type === 'absent') return [{ field: 'type', from: 'absent', to: 'certificate' }]
+    if (have.type !== 'certificate') return [{ field: 'type', from: have.type, to: 'certificate' }]
     const [wanted, mode] = [names.toSorted().join(' '), `750:root:${group} 640:root:${group}`]
     return [
       ...(have.names.join(' ') === wanted ? [] : [{ field: 'names', from: have.names.join(' '), to: wanted }]),
@@ -98,7 +106,7 @@ else printf 'absent %s\n' ${name}; fi`,
     ]
   },
 
-  notes: ({ needs }, { type }) => (type === 'absent' && needs !== undefined ? [needs] : []),
+  notes: ({ needs }, { type }) => (type !== 'certificate' && needs !== undefined ? [needs] : []),
 
   apply: ({ unit }) => sh`
 since=$(date '+%F %T')

@@ -55,12 +55,12 @@ function findingLines({ state, name, type, record, seen, risk, at }: Finding): r
   ]
 }
 
-/** How zones stand, in the words of a plan. */
-export function zonesTold(checks: readonly ZoneCheck[]): ZonesTold {
+/** How zones stand, in the words of a plan; `notes` are about what the host has for them. */
+export function zonesTold(checks: readonly ZoneCheck[], notes: readonly string[] = []): ZonesTold {
   const all = summary(checks)
   return {
-    lines: [...checks.flatMap(planLines), ...(all === '' ? [] : [`its zones: ${all}`])],
-    events: checks.flatMap(checkEvents),
+    lines: [...checks.flatMap(planLines), ...notes.map((note) => `  – ${note}`), ...(all === '' ? [] : [`its zones: ${all}`])],
+    events: [...checks.flatMap(checkEvents), ...notes.map((why) => ({ event: 'note', id: 'keys', why }))],
     differ: checks.reduce((sum, { findings }) => sum + findings.length, 0),
   }
 }

@@ -90,6 +90,22 @@ test('plan: a key that is on the host is looked for in its zone, in the same exe
   assert.deepEqual(await differing('--only', 'one'), [])
 })
 
+test('plan: what is damaged on the host counts as absent, and is reported; no plan ends by it', async () => {
+  const { hostname } = (await loadInventory(operator.inventory, 'xoyize.xyz')).server.mail
+  const live = `/var/lib/certificates/${hostname}/live`
+  await rehearsal.host.must(sh`mkdir -p ${live}; printf -- '-----BEGIN CERTIFICATE-----\nMIIB' > ${live}/fullchain.pem
+truncate -s 0 ${dkimFiles('yanfi.net', 'default').record}`)
+  const run = await command(operator, ['--check'])
+  await rehearsal.host.must(sh`rm -r ${live} ${dkimFiles('yanfi.net', 'default').record}`)
+  assert.equal(run.code, 2, told(run))
+  assert.match(
+    run.stdout,
+    /– \/var\/lib\/certificates\/mx1\.xoyize\.xyz\/live\/fullchain\.pem on the host is damaged, and counts as absent/,
+  )
+  assert.match(run.stdout, /– \/var\/lib\/maddy\/dkim_keys\/yanfi\.net_default\.dns on the host is damaged/)
+  assert.match(run.stdout, /^its zones: 1 missing$/m)
+})
+
 test('plan: at a terminal one question is of the host, and one of the zones', async () => {
   await rehearsal.host.must(sh`rm -f /etc/one`)
   const { home, inventory } = operator

@@ -680,6 +680,7 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
   ['certificate: under a quarter of its life', cert(), life(20), ['life left 22 % → over a third']],
   ['certificate: ended', cert(), life(-1), ['life left none → over a third']],
   ['certificate: absent', cert(), 'absent mx\n', ['type absent → certificate']],
+  ['certificate: damaged', cert(), 'damaged mx\n', ['type damaged → certificate']],
   ['certificate: with the key that is declared', cert('/k/mx_k202611.pem'), life(80), []],
   [
     'certificate: with another key than the one declared',

@@ -29,7 +29,11 @@ export const dns: Check = {
           : []),
       ]
     })
-    return [...seen, ...late]
+    const damaged = (facts.damaged ?? []).map((one) => {
+      const [message = one, ...next] = one.split(': ')
+      return warning('keys', message, next.join(': '))
+    })
+    return [...seen, ...late, ...damaged]
   },
 }
 
