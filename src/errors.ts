@@ -1,5 +1,16 @@
+/** What every copy of this module knows its errors by: a playbook of one's own may import another copy. */
+const brand = Symbol.for('provision.ProvisionError')
+
 /** Something went wrong in a way that the operator can act on: where, what, and the next move. Printed without a stack. */
 export class ProvisionError extends Error {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: every subclass inherits it, and answers for itself
+    if (this === ProvisionError) return typeof value === 'object' && value !== null && brand in value
+    // biome-ignore lint/complexity/noThisInStatic: the same
+    return Function.prototype[Symbol.hasInstance].call(this, value)
+  }
+
+  readonly [brand] = true
   /** The place: a file, a resource, a step, an address. */
   readonly where: string
   /** The next move, when there is one to name. */

@@ -14,11 +14,20 @@ export interface SecretFacts {
   readonly members?: readonly Secret[]
 }
 
+/** What every copy of this module knows a Secret by: a playbook of one's own may import another copy than the one that runs it. */
+const brand = Symbol.for('provision.Secret')
+
 /**
  * A value that reaches the host and nobody else. It prints as `(secret)` wherever it is printed by accident:
  * in a template, in JSON, in the inspector. Only `reveal` gives it.
  */
 export class Secret {
+  /** `instanceof` recognizes a Secret of another copy of the package, which would else be written out as some object. */
+  static [Symbol.hasInstance](value: unknown): value is Secret {
+    return typeof value === 'object' && value !== null && brand in value
+  }
+
+  readonly [brand] = true
   /** What it is, as in the secrets store: `mail/xoyi@xoyize.xyz`. Safe to show. */
   readonly name: string
   /** How it may be made up; undefined when only somebody else can give it. */

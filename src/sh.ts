@@ -1,6 +1,7 @@
 import { hidden, Secret } from './secret.ts'
 
-declare const made: unique symbol
+/** What every copy of this module knows an Sh by. */
+const made: unique symbol = Symbol.for('provision.Sh')
 
 /** A piece of POSIX sh. Only the `sh` tag makes one, so no value reaches a host unquoted. */
 export interface Sh {
@@ -19,7 +20,7 @@ export type Value = string | number | Secret | Sh | readonly (string | number | 
 /**
  * POSIX sh with values put in safely: every string, number and secret in single quotes, so none of them can be code.
  * The text is taken raw (`\n` stays `\n`, for printf); a shell brace is written `\${x}`, a backquote is not needed.
- * Throws a TypeError for a NUL, which no shell can carry.
+ * Throws a TypeError for a NUL, which no shell can carry, and for what is neither a value nor an Sh: `undefined` would reach the host as a word.
  */
 export function sh(parts: TemplateStringsArray, ...values: readonly Value[]): Sh {
   const pieces = values.map(piece)
@@ -44,20 +45,25 @@ export function redact(text: string, { secrets }: Pick<Sh, 'secrets'>): string {
 
 type Piece = Pick<Sh, 'text' | 'shown' | 'secrets'>
 
-const from = (text: string, shown: string, secrets: readonly string[]): Sh => ({ text, shown, secrets }) as unknown as Sh
+const from = (text: string, shown: string, secrets: readonly string[]): Sh => ({ text, shown, secrets, [made]: true })
 
 function piece(value: Value): Piece {
   if (value instanceof Secret) {
-    const revealed = value.reveal()
+    const revealed: unknown = value.reveal()
+    if (typeof revealed !== 'string') throw new TypeError(`the secret ${value.name} is not a text`)
     // A secret of several lines may come back line by line, in an error of the program that read it.
     const parts = revealed.split('\n').filter((line) => line.length >= 6)
     return { text: quote(revealed), shown: quote(hidden), secrets: [revealed, ...parts] }
   }
-  if (typeof value === 'string' || typeof value === 'number') {
+  if (typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))) {
     const quoted = quote(String(value))
     return { text: quoted, shown: quoted, secrets: [] }
   }
-  if (!Array.isArray(value)) return value as Sh
+  if (!Array.isArray(value)) {
+    if (isSh(value)) return value
+    const what = typeof value === 'object' && value !== null ? 'an object' : `${typeof value} ${String(value)}`
+    throw new TypeError(`${what} cannot be part of a shell script: only text, finite numbers, secrets and sh\`…\` can`)
+  }
   const pieces = (value as readonly (string | number | Secret | Sh)[]).map(piece)
   const between = value.some(isSh) ? '\n' : ' '
   return {
@@ -67,7 +73,7 @@ function piece(value: Value): Piece {
   }
 }
 
-const isSh = (value: unknown): boolean => typeof value === 'object' && !(value instanceof Secret)
+const isSh = (value: unknown): value is Sh => typeof value === 'object' && value !== null && made in value
 
 function quote(value: string): string {
   if (value.includes('\0')) throw new TypeError('a NUL cannot be part of a shell script')
