@@ -35,21 +35,32 @@ export async function fleet(options: FleetOptions, io: Io): Promise<number> {
     options.hosts.length > 0 ? await namesOf(options.inventory, options.hosts) : await listInventories(options.inventory)
   if (names.length === 0) throw new ProvisionError('--all', 'there is no inventory', 'make one with “provision init”')
 
-  const looked = await each(names, { ...options, check: check || !yes }, io)
+  const env = withPasswords()
+  const looked = await each(names, { ...options, check: check || !yes }, env, io)
   const differ = looked.filter(({ code }) => code === 2).map(({ name }) => name)
   if (check || yes || differ.length === 0) return worst(looked)
   if (!(await io.ask!.confirm(`Correct ${differ.length === 1 ? differ[0] : `these ${differ.length} hosts`}?`)))
     return worst(looked)
-  const corrected = await each(differ, { ...options, yes: true }, io)
+  const corrected = await each(differ, { ...options, yes: true }, env, io)
   return worst([...looked.filter(({ code }) => code !== 2), ...corrected])
 }
 
-async function each(names: readonly string[], options: Omit<FleetOptions, 'hosts'>, io: Io): Promise<readonly Outcome[]> {
-  const began = performance.now()
-  const width = Math.max(...names.map((name) => name.length))
+/** The environment as it was given, passwords included, which are taken out of the process's own: every host of every pass gets a copy. */
+function withPasswords(): NodeJS.ProcessEnv {
   const env = { ...process.env }
   delete process.env.PROVISION_ROOT_PASSWORD
   delete process.env.PROVISION_SUDO_PASSWORD
+  return env
+}
+
+async function each(
+  names: readonly string[],
+  options: Omit<FleetOptions, 'hosts'>,
+  env: NodeJS.ProcessEnv,
+  io: Io,
+): Promise<readonly Outcome[]> {
+  const began = performance.now()
+  const width = Math.max(...names.map((name) => name.length))
   const signals = stopSignals(() => undefined)
   const [todo, done] = [[...names], [] as Outcome[]]
   const worker = async () => {

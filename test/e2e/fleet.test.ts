@@ -2,13 +2,16 @@ import assert from 'node:assert/strict'
 import { appendFileSync, copyFileSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { Machine } from '../../src/rehearsal/machine.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { sh } from '../../src/sh.ts'
-import { edit, type Operator, operatorOf, provision, ready, stage, told } from './harness.ts'
+import { edit, type Operator, operatorOf, playbooksOf, provision, ready, stage, told } from './harness.ts'
+import { openTerminal } from './terminal.ts'
 
 const only = ['--only', 'access,firewall']
 const names = ['alpha', 'beta', 'gamma'] as const
+const bin = fileURLToPath(new URL('../../src/bin.js', import.meta.url))
 let rehearsal: Rehearsal
 let hosts: readonly Machine[]
 let operator: Operator
@@ -44,6 +47,24 @@ test('several hosts: one name that means none, and none is talked to', async () 
   assert.match(run.error, /^delta: no inventory in /)
   const alone = await provision(operator, ['--all', '--check', '--address', '192.0.2.1'])
   assert.equal(alone.error, '--address: is of one host, and several are named')
+})
+
+test('several hosts, on a terminal: what the answer begins logs in with the password that the look logged in with', async () => {
+  playbooksOf(operator, 'oneFile')
+  const words = [process.execPath, bin, '--host', 'alpha,beta', '--inventory', operator.inventory]
+  const env = { HOME: operator.home, PROVISION_ROOT_PASSWORD: hosts[0]!.rootPassword }
+  const terminal = openTerminal(words, { cwd: operator.home, env })
+  try {
+    await terminal.shows(/Correct these 2 hosts\?/)
+    terminal.answer('y')
+    const code = await terminal.ended(60_000)
+    const screen = await terminal.shows(/2 hosts: 2 corrected/)
+    assert.equal(code, 0, screen)
+  } finally {
+    terminal.close()
+    playbooksOf(operator)
+  }
+  for (const host of hosts.slice(0, 2)) assert.equal(await host.must(sh`cat /etc/one; rm /etc/one`), 'one\n')
 })
 
 test('several hosts: all are corrected at once, a line each; a second run has nothing to do', async () => {
