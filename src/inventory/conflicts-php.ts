@@ -4,18 +4,15 @@ import type { ServerShape } from './server.ts'
 
 type Shape = z.output<typeof ServerShape>
 
-/** PHP that nobody asks for, or that shows more than it should. */
+/** PHP that nobody asks for, or that nobody declares. */
 export function* inPhp({ sites, php, admin }: Shape): Iterable<Conflict> {
   if (php !== undefined && !sites.some((site) => site.php)) yield { path: ['php'], message: 'no site says “php: true”' }
   if (php?.user === admin.user)
     yield { path: ['php', 'user'], message: `${php.user} is the admin, who may sudo: a page that is broken into would too` }
-  for (const [i, { domain, root, php: runs }] of sites.entries()) {
+  for (const [i, { domain, php: runs }] of sites.entries()) {
     const path = ['sites', i, 'php']
     if (runs && php === undefined) yield { path, message: 'needs PHP: declare “php”, too' }
     if (runs && domain.length > longestSocket) yield { path, message: `${domain} is too long for the name of a socket` }
-    const shown = sites.find((other) => runs && !other.php && (root === other.root || root.startsWith(`${other.root}/`)))
-    if (shown !== undefined)
-      yield { path, message: `${shown.domain} serves ${root} without PHP: it would show the pages’ sources, passwords included` }
   }
 }
 

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { inDatabases, inPhp } from './conflicts-php.ts'
 import { accountAddresses, localPart } from './derived.ts'
+import { inFolders } from './folders.ts'
 import { ldapConflicts } from './ldap-conflicts.ts'
 import type { ServerShape } from './server.ts'
 
@@ -16,6 +17,7 @@ export function conflicts(server: z.output<typeof ServerShape>): readonly Confli
     ...inAddresses(server),
     ...inNames(server),
     ...inWeb(server),
+    ...inFolders(server),
     ...inPhp(server),
     ...inDatabases(server),
     ...inPorts(server),

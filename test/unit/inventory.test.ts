@@ -25,6 +25,9 @@ const small = (change: Record<string, unknown> = {}): string =>
     .map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
     .join('')
 
+/** What an NFS export needs. */
+const overlay = { nebula: { address: '10.19.55.5/24' } }
+
 const read = (text: string): Server => validate('x.yml', readYaml('x.yml', text))
 
 /** What is said of an inventory; empty when it is right. */
@@ -189,6 +192,35 @@ const faults: Record<string, [text: string, said: RegExp]> = {
   'a site under the name of the mail server': [small({ sites: [{ domain: 'mx1.example.org' }] }), /is the mail server/],
   'a site under a name that a domain makes': [small({ sites: [{ domain: 'mta-sts.example.org' }] }), /is made from its domain/],
   'a root that climbs': [small({ sites: [{ domain: 'a.example.org', root: '/var/../etc' }] }), /has \. or \.\. in it/],
+  'a root that ends in a slash': [small({ sites: [{ domain: 'a.example.org', root: '/srv/a/' }] }), /or ends in a slash/],
+  'the whole disk as a root': [small({ sites: [{ domain: 'a.example.org', root: '/' }] }), /is no absolute path/],
+  'one folder for the pages of two sites': [
+    small({
+      php: { source: 'debian' },
+      sites: [
+        { domain: 'a.example.org', php: true },
+        { domain: 'b.example.org', php: true, root: '/var/caddy/www/a.example.org' },
+      ],
+    }),
+    /belongs to the site a\.example\.org already: further names of one site are its aliases[^✖]*sites\[1\]\.root/,
+  ],
+  'a folder inside one of a different owner': [
+    small({
+      sites: [
+        { domain: 'a.example.org', root: '/srv/a' },
+        { domain: 'b.example.org', root: '/srv/a/b', owner: 'caddy' },
+      ],
+    }),
+    /\/srv\/a\/b and \/srv\/a, of the site a\.example\.org, are inside each other[^✖]*sites\[1\]\.root/,
+  ],
+  'an export of a folder that Caddy owns': [
+    small({
+      ...overlay,
+      nfs: { exports: [{ path: '/srv/a' }] },
+      sites: [{ domain: 'a.example.org', root: '/srv/a', owner: 'caddy' }],
+    }),
+    /\/srv\/a belongs to the site a\.example\.org already, with a different owner[^✖]*nfs\.exports\[0\]\.path/,
+  ],
   'PHP that no site asks for': [small({ php: { source: 'debian' } }), /no site says “php: true”[^✖]*php/],
   'a site that asks for PHP that is not declared': [
     small({ sites: [{ domain: 'a.example.org', php: true }] }),
@@ -198,7 +230,7 @@ const faults: Record<string, [text: string, said: RegExp]> = {
     small({ php: { source: 'debian', user: 'alice' }, sites: [{ domain: 'a.example.org', php: true }] }),
     /alice is the admin, who may sudo[^✖]*php\.user/,
   ],
-  'pages whose sources another site shows': [
+  'pages inside the folder of another site': [
     small({
       php: { source: 'debian' },
       sites: [
@@ -206,7 +238,7 @@ const faults: Record<string, [text: string, said: RegExp]> = {
         { domain: 'b.example.org', root: '/srv/www' },
       ],
     }),
-    /b\.example\.org serves \/srv\/www\/a without PHP: it would show/,
+    /\/srv\/www and \/srv\/www\/a, of the site a\.example\.org, are inside each other/,
   ],
   'a database twice': [
     small({ mariadb: { databases: [{ name: 'blog' }, { name: 'blog', user: 'other' }] } }),
@@ -229,6 +261,72 @@ const faults: Record<string, [text: string, said: RegExp]> = {
 
 for (const [title, [text, said]] of Object.entries(faults))
   test(`inventory: refused with its reason: ${title}`, () => assert.match(fault(text), said))
+
+const foreign: readonly (readonly [folder: string, why: RegExp])[] = [
+  ...[
+    ...['/bin', '/boot', '/dev', '/etc', '/lib', '/lib64', '/proc', '/root', '/run', '/sbin', '/sys', '/tmp', '/usr'],
+    ...['/var/lib', '/var/log', '/var/spool', '/var/cache', '/var/mail', '/var/caddy/mail'],
+  ].map((folder) => [folder, /belongs to the system/] as const),
+  ...[
+    ...['/etc/ssh', '/usr/bin', '/boot/grub', '/proc/1', '/root/.ssh', '/run/caddy', '/usr/local/sbin', '/dev/shm/x'],
+    ...['/var/lib/maddy', '/var/lib/caddy/x', '/var/lib/provision', '/var/log/x', '/var/tmp/x', '/var/caddy/mail/example.org'],
+  ].map((folder) => [folder, /is below \S+, which belongs to the system or to another service/] as const),
+  ...['/home', '/srv', '/opt', '/mnt', '/media', '/var', '/var/caddy', '/var/caddy/www', '/var/www'].map(
+    (folder) => [folder, /holds folders of others/] as const,
+  ),
+  ['/home/alice', /is the home of a user/],
+  ['/home/alice/.ssh', /has a hidden folder in it/],
+  ['/srv/a/.git', /has a hidden folder in it/],
+]
+
+for (const [folder, why] of foreign)
+  test(`inventory: ${folder} is given to nobody, neither as a site nor as an export`, () => {
+    const said = new RegExp(`${folder} ${why.source}[^✖]*such as /srv/NAME`)
+    assert.match(
+      fault(small({ sites: [{ domain: 'a.example.org', root: folder }] })),
+      new RegExp(`${said.source}[^✖]*sites\\[0\\]\\.root`),
+    )
+    assert.match(
+      fault(small({ ...overlay, nfs: { exports: [{ path: folder }] } })),
+      new RegExp(`${said.source}[^✖]*nfs\\.exports\\[0\\]\\.path`),
+    )
+  })
+
+test('inventory: folders of their own are taken, and one below a home for an export only', () => {
+  for (const folder of [
+    '/srv/a',
+    '/var/caddy/www/a',
+    '/var/www/html',
+    '/opt/a',
+    '/data',
+    '/sharenfs/a',
+    '/mnt/disk/a',
+    '/etcetera',
+  ]) {
+    assert.equal(fault(small({ sites: [{ domain: 'a.example.org', root: folder }] })), '', folder)
+    assert.equal(fault(small({ ...overlay, nfs: { exports: [{ path: folder }] } })), '', folder)
+  }
+  assert.equal(fault(small({ ...overlay, nfs: { exports: [{ path: '/home/alice/films' }] } })), '')
+  assert.match(
+    fault(small({ sites: [{ domain: 'a.example.org', root: '/home/alice/www' }] })),
+    /is below \/home, where Caddy sees nothing/,
+  )
+})
+
+test('inventory: what a restore cannot do without is excluded from no backup', () => {
+  const excluding = (path: string) => fault(small({ backup: { repository: 'ssh://u@b.example/./x', exclude: ['/srv/x', path] } }))
+  for (const [path, lost] of [
+    ['/var', 'mail'],
+    ['/var/lib', 'mail'],
+    ['/var/lib/maddy', 'mail'],
+    ['/var/lib/maddy/messages', 'mail'],
+    ['/var/lib/provision', 'the dumps of the databases'],
+    ['/var/lib/acme', 'the ACME account'],
+    ['/etc', 'the ssh host keys'],
+  ])
+    assert.match(excluding(path!), new RegExp(`${path} would leave ${lost} out of every archive[^✖]*backup\\.exclude\\[1\\]`))
+  for (const path of ['/home/alice/films', '/var/www/cache', '/opt']) assert.equal(excluding(path), '', path)
+})
 
 test('inventory: every fault is named at once', () => {
   const said = fault(small({ hostname: 'X', address: 'Y', ssh: { port: 0 } }))
