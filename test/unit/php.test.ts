@@ -42,7 +42,7 @@ test('Caddyfile: a site without PHP asks nobody, one with it asks its own socket
   const site = { names: ['a.example'], root: '/a' }
   const text = (php?: { socket: string; upload: string }) =>
     caddyfile({ directory: 'https://ca', sites: [{ ...site, php }], mail: [] })
-  assert.doesNotMatch(text(), /php|max_size/)
+  assert.doesNotMatch(text(), /php_fastcgi|max_size/)
   assert.match(
     text({ socket: '/run/php/a.example.sock', upload: '64M' }),
     /max_size 64MiB\n[\s\S]*\tphp_fastcgi unix\/\/run\/php\/a\.example\.sock\n\tfile_server\n/,

@@ -30,7 +30,10 @@ export const caddyfile = ({ directory, caBundle, email, sites, challenge, mail }
 ${caBundle === undefined ? '' : `	acme_ca_root ${caBundle}\n`}${email === undefined ? '' : `	email ${email}\n`}}
 ${sites.map(siteOf).join('')}${challenge === undefined ? '' : challengeOf(challenge)}${mail.length === 0 ? '' : settings}${mail.map(mailOf).join('')}`
 
-/** No dot file but .well-known is served. */
+/**
+ * No dot file is served, but what is in .well-known; and no program text, whether or not the site has PHP: it has passwords in it.
+ * See https://caddyserver.com/docs/caddyfile/matchers, tried with 2.11.9.
+ */
 const siteOf = ({ names, root, basicAuth, php }: CaddySite): string => `
 ${names.join(', ')} {
 	root * ${root}
@@ -38,18 +41,34 @@ ${names.join(', ')} {
 	log
 ${basicAuth === undefined ? '' : `	basic_auth {\n		import ${basicAuth}\n	}\n`}	@hidden {
 		path */.*
-		not path /.well-known/*
+		not path_regexp ^/\\.well-known(/[^./][^/]*)*/?$
 	}
 	respond @hidden 404
+	@program {
+		path_regexp ${programText}
+		not path *.html *.htm
+${php === undefined ? '' : `		not path_regexp (?i)\\.php(/|$)\n`}	}
+	respond @program 404
 ${php === undefined ? '' : pages(php)}	file_server
 }
 `
+
+/**
+ * PHP by any name that a server somewhere runs it under, what pages include, copies that editors and people leave of them, what a
+ * program is configured with, dumps of its database. Pages that were saved as `x.php.html` are no program text.
+ */
+const programText = [
+  '(?i)(\\.(php[0-9s]?|pht|phtml|phar|inc|tpl|twig|ini|sql|sqlite3?)([^a-z0-9/][^/]*)?',
+  '\\.(bak|old|orig|save|swp|swo)',
+  '~',
+  '/(composer\\.(json|lock)|auth\\.json|web\\.config))(/|$)',
+].join('|')
 
 /** What visitors have uploaded is shown, and never run. */
 const pages = ({ socket, upload }: NonNullable<CaddySite['php']>): string => `	request_body {
 		max_size ${upload}iB
 	}
-	@uploaded path_regexp (?i)/uploads?/.*\\.php
+	@uploaded path_regexp (?i)/(uploads?|userfiles|sites/[^/]+/files)/.*\\.php
 	respond @uploaded 404
 	php_fastcgi unix/${socket}
 `
