@@ -24,8 +24,9 @@ type Access = Pick<Server, 'address6' | 'admin' | 'provider' | 'ssh' | 'root'> &
 }
 
 /** Who may log in, and how. Each step leaves a way in that was proved before the next one closes another. */
-export const access = ({ address6, admin, provider, ssh, root, stampKey, prune, reboot }: Access): Playbook =>
-  playbook('access', [
+export const access = ({ address6, admin, provider, ssh, root, stampKey, prune, reboot }: Access): Playbook => {
+  const users = [admin.user, ...ssh.allow_users.filter((name) => name !== admin.user)]
+  return playbook('access', [
     step('Install sudo', [packages({ name: 'access', installed: ['sudo', 'openssh-server', 'iproute2'] })]),
 
     step('Make the admin user', [
@@ -65,11 +66,15 @@ elif systemctl -q is-enabled networking.service 2>/dev/null; then systemctl rest
       'Harden sshd',
       [
         directory({ path: '/etc/ssh/sshd_config.d' }),
-        file({ path: '/etc/ssh/sshd_config.d/00-provision.conf', content: sshd(ssh), check: sh`sshd -t -f "$tmp"` }),
+        file({
+          path: '/etc/ssh/sshd_config.d/00-provision.conf',
+          content: sshd({ port: ssh.port, users }),
+          check: sh`sshd -t -f "$tmp"`,
+        }),
         // Where ssh.socket is on, systemd holds the port and what sshd_config says of it does not count.
         service({ unit: 'ssh.socket', state: 'off' }),
         service({ unit: 'ssh.service', reads: ['/etc/ssh/sshd_config', '/etc/ssh/sshd_config.d'] }),
-        sshdSettings({ port: ssh.port }),
+        sshdSettings({ port: ssh.port, users }),
       ],
       {
         save: ['/etc/ssh', '/etc/systemd/system/sockets.target.wants', '/etc/systemd/system/multi-user.target.wants'],
@@ -91,3 +96,4 @@ fi`,
     // Here, where the admin can log in again and no undo is armed; not before, for a first install begins as root on port 22.
     rebootStep('Reboot when an upgrade needs it', rebootHost({ allowed: reboot })),
   ])
+}

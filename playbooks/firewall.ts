@@ -1,7 +1,6 @@
 import { openings, type Server } from '../src/inventory.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
-import { listening } from '../src/kinds/listening.ts'
 import { packages } from '../src/kinds/packages.ts'
 import { service } from '../src/kinds/service.ts'
 import { ufwDefaults } from '../src/kinds/ufw-defaults.ts'
@@ -12,7 +11,7 @@ import { text } from '../src/text.ts'
 
 type Firewall = Pick<Server, 'ssh' | 'firewall' | 'nebula' | 'nfs'>
 
-/** What may be reached from outside, and that nothing else listens there. */
+/** What may be reached from outside. What else listens or filters is looked at last: see the playbook others. */
 export const firewall = (server: Firewall): Playbook => {
   const rules = openings(server)
   return playbook('firewall', [
@@ -40,9 +39,6 @@ export const firewall = (server: Firewall): Playbook => {
       ...(['rpcbind.socket', 'rpcbind.service'] as const).map((unit) =>
         service({ unit, state: server.nfs === undefined ? 'off' : 'masked' }),
       ),
-    ]),
-    step('See that nothing else listens', [
-      listening({ declared: [...rules.map(({ port, protocol }) => `${port}/${protocol}`), ...server.firewall.listen] }),
     ]),
   ])
 }

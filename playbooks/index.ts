@@ -16,6 +16,7 @@ import { msmtp } from './msmtp.ts'
 import { nebula } from './nebula.ts'
 import { nfs } from './nfs.ts'
 import { ntfy } from './ntfy.ts'
+import { others } from './others.ts'
 import { php } from './php.ts'
 import { rspamd } from './rspamd.ts'
 import { unbound } from './unbound.ts'
@@ -56,7 +57,7 @@ export const server = (s: Server, { prune, reboot = false, origins }: Context): 
     php(s),
   ]
   const units = runningUnits(all.flatMap(({ steps }) => steps.flatMap(({ resources }) => resources)))
-  return [...all, watch({ ...s, units })].map((one) => {
+  return [...all, watch({ ...s, units }), others(s)].map((one) => {
     const others = buildsOn[one.id]
     return others === undefined ? one : buildingOn(one, [...under, ...others])
   })
@@ -86,4 +87,5 @@ const buildsOn: Readonly<Record<string, readonly string[]>> = {
   ntfy: [],
   php: ['caddy'],
   watch: [],
+  others: [],
 }

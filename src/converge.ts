@@ -24,11 +24,18 @@ export function compare(step: Step, states: States): StepPlan {
   const known = looked.flatMap(({ resource, reading }) =>
     reading.type === 'known' ? [{ resource, current: reading.state }] : [],
   )
+  const compared = known.map(({ resource, current }) => ({
+    resource,
+    current,
+    changes: resource.kind.diff(resource.desired, current),
+  }))
+  // All of a step is corrected at once, so what only differs because of that is corrected with it.
+  const written = compared.filter(({ changes }) => changes.length > 0).flatMap(({ resource: { desired } }) => pathOf(desired))
+  const following = ({ resource: { kind, desired }, current, changes }: Drift) =>
+    changes.length > 0 ? changes : (kind.follows?.(desired, current, written) ?? [])
   return {
     step,
-    drift: known
-      .map(({ resource, current }) => ({ resource, current, changes: resource.kind.diff(resource.desired, current) }))
-      .filter(({ changes }) => changes.length > 0),
+    drift: compared.map((one) => ({ ...one, changes: following(one) })).filter(({ changes }) => changes.length > 0),
     unknown: looked.flatMap(({ resource: { id }, reading }) => (reading.type === 'unknown' ? [{ id, why: reading.why }] : [])),
     notes: known.flatMap(({ resource: { id, kind, desired }, current }) =>
       (kind.notes?.(desired, current) ?? []).map((why) => ({ id, why })),
@@ -95,6 +102,11 @@ function settled(plan: StepPlan, leave: Leave = none): void {
   if (left === undefined) return
   const { field, from, to } = left.changes[0]!
   throw new ProvisionError(plan.step.title, `corrected, and still differs: ${left.resource.id} ${field} ${from} → ${to}`)
+}
+
+const pathOf = (desired: unknown): readonly string[] => {
+  const { path } = desired as { readonly path?: unknown }
+  return typeof path === 'string' ? [path] : []
 }
 
 const missing: Reading = { type: 'unknown', why: 'nothing was read' }

@@ -44,6 +44,18 @@ export interface Kind<Desired, Current> {
   send?(desired: Desired, current: Current): readonly Artifact[]
   /** The text that differs, where there is one. */
   text?(desired: Desired): TextDiff
+  /** What differs once these paths are written by the same step: a daemon has to read them. */
+  follows?(desired: Desired, current: Current, paths: readonly string[]): readonly Change[]
+  /** The same, with what it has to know of all other resources: to tell what is third-party from what they declare. */
+  among?(desired: Desired, declared: Declared): Desired
+}
+
+/** What all playbooks of a run declare. */
+export interface Declared {
+  /** Each path that is declared, by whatever kind. */
+  readonly paths: ReadonlySet<string>
+  /** Whether what is on the host and not declared is removed. */
+  readonly prune: boolean
 }
 
 /** One declared thing: a kind and what is wanted of it. */

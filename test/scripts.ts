@@ -8,9 +8,12 @@ import type { Step } from '../src/step.ts'
 
 /** All that a step ever sends to a host: its probe, its corrections where nothing is there yet, the arming of its undo. */
 export function scriptsOf(step: Step): readonly Sh[] {
-  const fragments = step.resources.map(({ kind, desired }) => kind.probe([desired]))
-  const drift = step.resources.map((resource) => {
-    const { id, kind, desired } = resource
+  const declared = { paths: new Set<string>(), prune: true }
+  const fragments = step.resources.map(({ kind, desired }) => kind.probe([kind.among?.(desired, declared) ?? desired]))
+  const drift = step.resources.map((one) => {
+    const { id, kind } = one
+    const desired = kind.among?.(one.desired, declared) ?? one.desired
+    const resource = { ...one, desired }
     const current = kind
       .parse(absent[kind.name]?.(kind.key(desired), desired) ?? assert.fail(`no absent state for ${kind.name}`), [desired])
       .get(kind.key(desired))
@@ -49,7 +52,7 @@ const absent: Readonly<Record<string, (key: string, desired: unknown) => string>
         ? `Id=${unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n`
         : unit.startsWith('php')
           ? // One of them must be on and one off.
-            `Id=${unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=disabled\nNeedDaemonReload=no\n`
+            `Id=${unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=disabled\nNeedDaemonReload=no\nDropInPaths=/etc/zz.conf\n\nbeside\t/etc/zz.conf\tyes\tUser\n`
           : `Id=${unit}\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\nstale ${unit}\n`,
   user: (name) => `absent ${name}\n`,
   'authorized-keys': () => 'end\n',
@@ -69,7 +72,10 @@ const absent: Readonly<Record<string, (key: string, desired: unknown) => string>
   'borg-repository': () => 'end\n',
   group: (name) => `absent ${name}\n`,
   'nft-table': (table) => `absent ${table}\nstamp ${table} \n`,
-  listening: () => 'tcp LISTEN 0 1 *:3306 *:* users:(("x",pid=1,fd=3))\nrange 32768 60999\n',
+  'packet-filter': () => '4 *filter\n4 -A INPUT -j ACCEPT\nend\n',
+  'other-access': () =>
+    'me x\nfile /etc/sudoers.d/x y\nkeys\tb\t/home/b/.ssh/authorized_keys\tb@c\nmember sudo b\npassword xouser\nend\n',
+  listening: () => 'tcp LISTEN 0 1 *:3306 *:* users:(("mariadbd",pid=1,fd=3))\nrange 32768 60999\n',
   'nfs-server': () => 'LoadState=not-found\nActiveState=inactive\nUnitFileState=\n',
   'archive-key': (path) => `absent ${path}\n`,
   database: () => 'absent\n',

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Context, server as ourServer } from '../../playbooks/index.ts'
 import type { ArtifactName, ArtifactSource } from '../artifacts.ts'
+import { knowing } from '../declared.ts'
 import { ProvisionError } from '../errors.ts'
 import { type Inventory, loadInventory } from '../inventory/load.ts'
 import { reachIn } from '../inventory/reach.ts'
@@ -131,7 +132,7 @@ async function prepare(
   await turn()
   const ours = await playbooksOf(inventory)
   await turn()
-  const playbooks = ours(server, { prune, reboot, origins: originsOf(server, artifacts) })
+  const playbooks = knowing(ours(server, { prune, reboot, origins: originsOf(server, artifacts) }), prune)
   return { artifacts, playbooks, said }
 }
 

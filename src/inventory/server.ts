@@ -48,6 +48,10 @@ export const ServerShape = z.strictObject({
         example: 55148,
         description: 'where sshd listens, alone',
       }),
+      allow_users: z
+        .array(f.UserName)
+        .default([])
+        .meta({ example: ['backup-pull'], description: 'who may log in besides the admin, with keys of their own' }),
     })
     .prefault({})
     .meta({ description: 'sshd: keys only' }),

@@ -4,6 +4,8 @@ import { sh } from '../sh.ts'
 export interface Listening {
   /** `25/tcp`: what may be listened on at a public address. Everything may listen on loopback. */
   readonly declared: readonly string[]
+  /** The programs that we run, as ss(8) calls them. */
+  readonly ours: readonly string[]
 }
 
 interface State {
@@ -12,8 +14,8 @@ interface State {
 }
 
 /**
- * Nothing listens on a public address without being declared, firewall or not. There is no correction that would not be a
- * guess, so it says who listens, and stops the run. See ss(8).
+ * What listens on a public address without being declared, firewall or not. One of our own programs is a difference, and since no
+ * correction would not be a guess, it is named and the step fails. What a person or a provider runs is shown. See ss(8).
  */
 export const listening = defineKind<Listening, State>({
   name: 'listening',
@@ -37,14 +39,22 @@ printf 'range %s\n' "$(cat /proc/sys/net/ipv4/ip_local_port_range)"`,
       }))
       .filter(({ address }) => !/^(127\.|\[::1\]|\[::ffff:127\.)/.test(address))
       .filter(({ protocol, port }) => protocol === 'tcp' || (port < ephemeral && port !== 68 && port !== 546))
-      .map(({ protocol, port, process }) => [`${port}/${protocol}`, /"([^"]*)"/.exec(process)?.[1] ?? 'unknown'] as const)
+      // Nobody holds what the kernel itself listens on: WireGuard, NFS.
+      .map(({ protocol, port, process }) => [`${port}/${protocol}`, /"([^"]*)"/.exec(process)?.[1] ?? 'the kernel'] as const)
     return new Map([['public', { open: new Map(open) }]])
   },
-  diff: ({ declared }, { open }) =>
-    [...open]
-      .filter(([port]) => !declared.includes(port))
+  diff: ({ declared, ours }, { open }) =>
+    undeclared(declared, open)
+      .filter(([, program]) => ours.includes(program))
       .map(([port, program]) => ({ field: port, from: `listened on by ${program}`, to: 'nothing' })),
   apply: (_, __, changes) => sh`
 printf '%s\n' ${changes.map(({ field, from }) => `${field} is ${from}, and not declared: stop it, bind it to 127.0.0.1, or add it to firewall.allow`)} >&2
 exit 1`,
+  notes: ({ declared, ours }, { open }) =>
+    undeclared(declared, open)
+      .filter(([, program]) => !ours.includes(program))
+      .map(([port, program]) => `${port} is listened on by ${program}, which is third-party: firewall.listen declares it`),
 })
+
+const undeclared = (declared: readonly string[], open: State['open']): readonly (readonly [string, string])[] =>
+  [...open].filter(([port]) => !declared.includes(port))

@@ -3,6 +3,8 @@ import { type Sh, sh } from '../sh.ts'
 
 export interface SshdSettings {
   readonly port: number
+  /** Who may log in: AllowUsers. */
+  readonly users: readonly string[]
 }
 
 interface State {
@@ -12,6 +14,7 @@ interface State {
   readonly kbdinteractiveauthentication: string
   readonly permitrootlogin: string
   readonly authorizedkeysfile: string
+  readonly allowusers: string
 }
 
 /**
@@ -23,7 +26,7 @@ export const sshdSettings = defineKind<SshdSettings, State>({
   key: () => 'effective',
   probe: () => sh`
 if command -v sshd >/dev/null; then
-  sshd -T | grep -E '^(port|passwordauthentication|kbdinteractiveauthentication|permitrootlogin|authorizedkeysfile) '
+  sshd -T | grep -E '^(port|passwordauthentication|kbdinteractiveauthentication|permitrootlogin|authorizedkeysfile|allowusers) '
 fi
 ss -Hltnp | sed -n 's/^LISTEN *[0-9]* *[0-9]* *[^ ]*:\([0-9]*\) .*"sshd".*/listening \1/p; /"systemd",pid=1,/s/^LISTEN *[0-9]* *[0-9]* *[^ ]*:\(22\) .*/listening \1/p'
 printf 'end\n'`,
@@ -41,20 +44,33 @@ printf 'end\n'`,
           kbdinteractiveauthentication: all('kbdinteractiveauthentication'),
           permitrootlogin: all('permitrootlogin'),
           authorizedkeysfile: all('authorizedkeysfile'),
+          allowusers: all('allowusers'),
         },
       ],
     ])
   },
-  diff: (wanted, have) => differences(declared(wanted), have),
+  diff: (wanted, have) => [
+    ...differences(declared(wanted), have),
+    ...wanted.users
+      .filter((user) => !have.allowusers.split(' ').includes(user))
+      .map((user) => ({ field: 'allowusers', from: have.allowusers || 'everybody', to: user })),
+  ],
   // The corrections before this one have been made: what still differs comes from another file.
   apply: (wanted) => sh`
 settings=$(sshd -T)
 ${Object.entries(declared(wanted))
   .filter(([name]) => name !== 'listening')
   .map(([name, value]) => must(name === 'ports' ? 'port' : name, value))}`,
+
+  // AllowUsers adds up, and whoever wrote it elsewhere had a reason.
+  notes: ({ users }, { allowusers }) =>
+    allowusers
+      .split(' ')
+      .filter((user) => user !== '' && !users.includes(user))
+      .map((user) => `sshd lets in ${user} as well, by another AllowUsers: ssh.allow_users declares it`),
 })
 
-const declared = ({ port }: SshdSettings): State => ({
+const declared = ({ port }: SshdSettings): Omit<State, 'allowusers'> => ({
   ports: String(port),
   listening: String(port),
   passwordauthentication: 'no',

@@ -22,7 +22,7 @@ export const closedPort: Server = changed('access/let-the-ssh-port-through-a-fir
 
 /** sshd moves to another port than the one that is declared. */
 export const otherPort: Server = (server, context) => {
-  const elsewhere = { ...server, ssh: { port: server.ssh.port + 1 } }
+  const elsewhere = { ...server, ssh: { ...server.ssh, port: server.ssh.port + 1 } }
   return ours(server, context).map((one) =>
     one.id === 'access' ? ours(elsewhere, context).find(({ id }) => id === 'access')! : one,
   )

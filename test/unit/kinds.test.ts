@@ -482,37 +482,37 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
   [
     'ufw-defaults: on, in the kernel, alone',
     ufwDefaults({ incoming: 'deny', outgoing: 'allow' }),
-    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nipv6 yes\nkernel yes\nkernel6 yes\nend\n',
+    'configured yes\nboot enabled\nincoming "DROP"\noutgoing "ACCEPT"\nipv6 yes\nkernel yes\nkernel6 yes\nend\n',
     [],
   ],
   [
     'ufw-defaults: flushed by hand',
     ufwDefaults({ incoming: 'deny', outgoing: 'allow' }),
-    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nipv6 yes\nend\n',
+    'configured yes\nboot enabled\nincoming "DROP"\noutgoing "ACCEPT"\nipv6 yes\nend\n',
     ['active not in the kernel → yes'],
   ],
   [
-    'ufw-defaults: another firewall',
+    'ufw-defaults: IPv6 left out',
     ufwDefaults({ incoming: 'deny', outgoing: 'allow' }),
-    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nipv6 yes\nkernel yes\nkernel6 yes\nother nftables.service\nend\n',
-    ['others nftables.service → none'],
+    'configured yes\nboot enabled\nincoming "DROP"\noutgoing "ACCEPT"\nipv6 no\nkernel yes\nkernel6 yes\nend\n',
+    ['ipv6 no → yes'],
   ],
   [
-    'ufw-defaults: IPv6 left out, and a port opened past it',
+    'ufw-defaults: its unit disabled, so that there is no firewall after the next boot',
     ufwDefaults({ incoming: 'deny', outgoing: 'allow' }),
-    'configured yes\nincoming "DROP"\noutgoing "ACCEPT"\nipv6 no\nkernel yes\nkernel6 yes\nother rule “-p tcp -m tcp --dport 3306 -j ACCEPT”\nend\n',
-    ['ipv6 no → yes', 'others rule “-p tcp -m tcp --dport 3306 -j ACCEPT” → none'],
+    'configured yes\nboot disabled\nincoming "DROP"\noutgoing "ACCEPT"\nipv6 yes\nkernel yes\nkernel6 yes\nend\n',
+    ['boot disabled → enabled'],
   ],
 
   [
     'listening: loopback, DHCP and short-lived UDP ports are nobody’s business',
-    listening({ declared: ['22/tcp'] }),
+    listening({ declared: ['22/tcp'], ours: ['x'] }),
     'tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\ntcp LISTEN 0 1 127.0.0.1:3306 0.0.0.0:* users:(("mariadbd",pid=1,fd=3))\ntcp LISTEN 0 1 [::1]:25 [::]:* users:(("x",pid=1,fd=3))\nudp UNCONN 0 0 0.0.0.0%eth0:68 0.0.0.0:* users:(("dhclient",pid=1,fd=3))\nudp UNCONN 0 0 0.0.0.0:40123 0.0.0.0:* users:(("maddy",pid=1,fd=3))\nrange 32768\t60999\n',
     [],
   ],
   [
-    'listening: what is not declared is named with its program',
-    listening({ declared: [] }),
+    'listening: one of our programs that is not declared is named',
+    listening({ declared: [], ours: ['mariadbd', 'systemd-resolve'] }),
     'tcp LISTEN 0 1 *:3306 *:* users:(("mariadbd",pid=1,fd=3))\nudp UNCONN 0 0 [::]:5355 [::]:* users:(("systemd-resolve",pid=1,fd=3))\nrange 32768\t60999\n',
     ['3306/tcp listened on by mariadbd → nothing', '5355/udp listened on by systemd-resolve → nothing'],
   ],
@@ -713,16 +713,22 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
   ['served-certificate: on all ports', served(), 'mail 25 same\nmail 465 same\n', []],
   ['served-certificate: an old one, and nobody', served(), 'mail 25 another\n', ['25/tcp another → same', '465/tcp none → same']],
 
-  ['sshd-settings: as declared', sshdSettings({ port: 55148 }), sshdSays('55148', '55148', 'no'), []],
+  ['sshd-settings: as declared', sshdSettings({ port: 55148, users: ['x'] }), sshdSays('55148', '55148', 'no'), []],
   [
     'sshd-settings: a Port 22 elsewhere keeps 22 open',
-    sshdSettings({ port: 55148 }),
+    sshdSettings({ port: 55148, users: ['x'] }),
     sshdSays('22\nport 55148', '22\nlistening 55148', 'no'),
     ['ports 22 55148 → 55148', 'listening 22 55148 → 55148'],
   ],
   [
+    'sshd-settings: everybody may log in',
+    sshdSettings({ port: 55148, users: ['x', 'y'] }),
+    sshdSays('55148', '55148', 'no'),
+    ['allowusers x → y'],
+  ],
+  [
     'sshd-settings: cloud-init’s drop-in won',
-    sshdSettings({ port: 55148 }),
+    sshdSettings({ port: 55148, users: ['x'] }),
     sshdSays('55148', '55148', 'yes'),
     ['passwordauthentication yes → no'],
   ],
@@ -872,7 +878,7 @@ function served(): Resource {
 }
 
 function sshdSays(ports: string, listens: string, passwords: string): string {
-  return `port ${ports}\npasswordauthentication ${passwords}\nkbdinteractiveauthentication no\npermitrootlogin no\nauthorizedkeysfile .ssh/authorized_keys\nlistening ${listens}\nend\n`
+  return `port ${ports}\npasswordauthentication ${passwords}\nkbdinteractiveauthentication no\npermitrootlogin no\nauthorizedkeysfile .ssh/authorized_keys\nallowusers x\nlistening ${listens}\nend\n`
 }
 
 function pinned(): Resource {

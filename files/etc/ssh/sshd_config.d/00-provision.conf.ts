@@ -2,8 +2,16 @@
  * sshd with keys only. The name begins with 00 because the first value wins, and a provider's 50-cloud-init.conf turns
  * passwords on. \`Port\` adds up instead: what else sets it is found by the listening sockets. See sshd_config(5).
  */
-export const sshd = ({ port }: { port: number }): string => `# Written by provision.
+export const sshd = ({
+  port,
+  users,
+}: {
+  readonly port: number
+  readonly users: readonly string[]
+}): string => `# Written by provision.
 Port ${port}
+# Nobody else, whatever accounts an image or a package brings. What other files name here is added to it.
+AllowUsers ${users.join(' ')}
 PermitRootLogin no
 PasswordAuthentication no
 KbdInteractiveAuthentication no

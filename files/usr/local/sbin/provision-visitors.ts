@@ -1,4 +1,5 @@
 import { type Sh, sh } from '../../../../src/sh.ts'
+import { watchPlaces } from './provision-watch.ts'
 
 /** From where logins are nothing to speak of. */
 export interface Visitors {
@@ -15,10 +16,12 @@ export const visitors = (what: Visitors): string => `#!/bin/sh\n${body(what).tex
 const body = ({ known }: Visitors): Sh => sh`# Written by provision. provision-visitors logins|bans
 set -u
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-. "\${PROVISION_ROOT:-}/usr/local/lib/provision/reported.sh"
+state=\${PROVISION_WATCH:-${watchPlaces.told}}
 bans=\${PROVISION_BANS:-/var/lib/fail2ban/fail2ban.sqlite3}
 now=$(date +%s)
-prepare || exit 1
+umask 077
+mkdir -p -- "$state" || exit 1
+keep() { printf '%s\n' "$2" > "$state/$1.new" && mv -T -- "$state/$1.new" "$state/$1" || exit 1; }
 
 # Lines of a word and an address become the word and its network, /24 or /48; those of the networks that are named are left out.
 networks() {
@@ -41,39 +44,38 @@ entries() { journalctl -q -o cat -a --no-pager --show-cursor _UID=0 -t sshd -t s
 
 logins() {
   today=$(date +%F)
-  cursor=$(recall logins-cursor) && told=$(recall logins-told) || exit 1
+  touch -- "$state/logins-told"
   # What was before the first look is nobody's news.
-  if [ -n "$cursor" ]; then said=$(entries --after-cursor "$cursor"); else said=$(entries -n 1); fi || exit 1
-  next=$(printf '%s\n' "$said" | sed -n 's/^-- cursor: //p' | tail -n 1)
-  [ -n "$next" ] || exit 0
-  if [ -n "$cursor" ]; then
+  if [ -s "$state/logins-cursor" ]; then said=$(entries --after-cursor "$(cat "$state/logins-cursor")"); else said=$(entries -n 1); fi || exit 1
+  cursor=$(printf '%s\n' "$said" | sed -n 's/^-- cursor: //p' | tail -n 1)
+  [ -n "$cursor" ] || exit 0
+  if [ -s "$state/logins-cursor" ]; then
     came=$(printf '%s\n' "$said" | sed -n 's/^Accepted [^ ]* for \([^ ]*\) from \([0-9a-fA-F:.]*\) port .*/\1 \2/p' | networks ${known} | sort -u)
-    new=$(printf '%s\n' "$came" | sed "/./s/^/$today /" | awk -v told="$told" 'BEGIN { n = split(told, all, "\n"); for (i = 1; i <= n; i++) was[all[i]] } NF && !($0 in was)')
+    new=$(printf '%s\n' "$came" | sed "/./s/^/$today /" | grep -vxFf "$state/logins-told" | grep .) || new=
     if [ -n "$new" ]; then
       text=$(printf '%s\n' "$new" | sed 's/^[^ ]* \([^ ]*\) \(.*\)/\1 has logged in from \2/')
       provision-notify -p high "$(printf '%s\n' "$text" | head -n 1)" "$text
 
 by ssh, and that network is not declared (watch.logins_from, fail2ban.ignore). Was it you? On the host: journalctl -t sshd -g Accepted" || exit 1
-      { printf '%s\n' "$told" | grep "^$today "; printf '%s\n' "$new"; } | keep logins-told || exit 1
+      keep logins-told "$(grep "^$today " "$state/logins-told"; printf '%s' "$new")"
     fi
   fi
-  printf '%s\n' "$next" | keep logins-cursor || exit 1
+  keep logins-cursor "$cursor"
 }
 
 bans() {
   [ -r "$bans" ] || exit 0
-  since=$(recall bans-told) || exit 1
   # The first time there is nothing to look back to.
-  if [ -n "$since" ]; then
-    all=$(sqlite3 -readonly -separator ' ' -cmd '.timeout 10000' "$bans" "SELECT jail, ip FROM bans WHERE timeofban > $since AND timeofban <= $now") || exit 1
-    if [ -n "$all" ]; then
-      often() { sort | uniq -c | sort -k 1,1nr -k 2 | sed 's/^ *\([0-9]*\) \(.*\)/\2 (\1)/' | head -n "$1" | paste -s -d , - | sed 's/,/, /g'; }
-      count=$(printf '%s\n' "$all" | grep -c .)
-      provision-notify -p low "$count $([ "$count" -eq 1 ] && echo ban || echo bans) since $(date -d "@$since" +%F)" "by jail: $(printf '%s\n' "$all" | cut -d ' ' -f 1 | often 20)
+  if [ ! -s "$state/bans-told" ]; then keep bans-told "$now"; exit 0; fi
+  since=$(cat "$state/bans-told")
+  all=$(sqlite3 -readonly -separator ' ' -cmd '.timeout 10000' "$bans" "SELECT jail, ip FROM bans WHERE timeofban > $since AND timeofban <= $now") || exit 1
+  if [ -n "$all" ]; then
+    often() { sort | uniq -c | sort -k 1,1nr -k 2 | sed 's/^ *\([0-9]*\) \(.*\)/\2 (\1)/' | head -n "$1" | paste -s -d , - | sed 's/,/, /g'; }
+    count=$(printf '%s\n' "$all" | grep -c .)
+    provision-notify -p low "$count $([ "$count" -eq 1 ] && echo ban || echo bans) since $(date -d "@$since" +%F)" "by jail: $(printf '%s\n' "$all" | cut -d ' ' -f 1 | often 20)
 most from: $(printf '%s\n' "$all" | networks | cut -d ' ' -f 2 | often 5)" || exit 1
-    fi
   fi
-  printf '%s\n' "$now" | keep bans-told || exit 1
+  keep bans-told "$now"
 }
 
 case \${1:-} in
