@@ -8,15 +8,16 @@ import { service } from '../src/kinds/service.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Fail2ban = Pick<Server, 'ssh' | 'fail2ban'>
+type Fail2ban = Pick<Server, 'admin' | 'ssh' | 'fail2ban'>
 
 /** Who fails to log in too often is kept out for days. Works before maddy is there: its jails read the journal. */
-export const fail2ban = ({ ssh, fail2ban: { ignore, auth_ban, dictionary_ban } }: Fail2ban): Playbook =>
+export const fail2ban = ({ admin, ssh, fail2ban: { ignore, auth_ban, dictionary_ban } }: Fail2ban): Playbook =>
   playbook('fail2ban', [
     // Debian 12 has no auth.log: the journal is read, which needs python3-systemd.
     step('Install fail2ban', [packages({ name: 'fail2ban', installed: ['fail2ban', 'python3-systemd', 'iptables', 'sqlite3'] })]),
 
     step('Configure the jails', [
+      file({ path: '/usr/local/sbin/provision-let-in', content: text('usr/local/sbin/provision-let-in'), mode: '0755' }),
       file({ path: '/etc/fail2ban/filter.d/maddy-auth.conf', content: text('etc/fail2ban/filter.d/maddy-auth.conf') }),
       file({
         path: '/etc/fail2ban/filter.d/maddy-dictionary-attack.conf',
@@ -31,7 +32,13 @@ export const fail2ban = ({ ssh, fail2ban: { ignore, auth_ban, dictionary_ban } }
       file({ path: '/etc/fail2ban/fail2ban.d/provision.local', content: fail2banDatabase({ keepDays: 90 }) }),
       file({
         path: '/etc/fail2ban/jail.d/provision.local',
-        content: jails({ ignored: ignore, sshPort: ssh.port, authBan: auth_ban, dictionaryBan: dictionary_ban }),
+        content: jails({
+          admin: admin.user,
+          ignored: ignore,
+          sshPort: ssh.port,
+          authBan: auth_ban,
+          dictionaryBan: dictionary_ban,
+        }),
       }),
     ]),
 

@@ -1,3 +1,4 @@
+import { repeatedBan, sshBan } from '../bans.ts'
 import { ConnectionError } from '../errors.ts'
 import { type HostConfig, readConfig } from './config.ts'
 import { routeTo } from './jump.ts'
@@ -5,8 +6,8 @@ import { homeOf, type Offers, offersOf } from './keys.ts'
 import { place } from './known-hosts.ts'
 import type { Dial, Link, Reach, Way } from './link.ts'
 import type { LoginOptions } from './options.ts'
-import { closed, withPassword } from './passwords.ts'
-import { firstOf, withKeys } from './race.ts'
+import { withPassword } from './passwords.ts'
+import { closed, type Failures, firstOf, withKeys } from './race.ts'
 import { trustIn } from './trust.ts'
 
 /** One rung: who, on which port, with what. */
@@ -16,7 +17,11 @@ export interface Rung {
   readonly with: 'a key' | 'a password'
 }
 
-/** The rungs, in order: the admin and root on the port that was asked for, the admin on the inventory's, root on 22; passwords last. */
+/**
+ * The rungs, in order: the admin and root on the port that was asked for, the admin on the inventory's, root on 22, the user of
+ * ~/.ssh/config, the admin on 22, where the image may have made it; passwords last. A name that a host does not know counts for fail2ban,
+ * so what lets one in most often comes first.
+ */
 export function rungs(
   { port, admin, sshPort }: Pick<LoginOptions, 'port' | 'admin' | 'sshPort'>,
   config: HostConfig,
@@ -29,6 +34,7 @@ export function rungs(
     key(admin, sshPort),
     key('root', 22),
     ...(config.user === undefined ? [] : [key(config.user, first ?? 22)]),
+    key(admin, 22),
     ...(first === undefined ? [] : [password(first)]),
     password(22),
   ]
@@ -62,13 +68,17 @@ export async function climb(options: LoginOptions, dial: Dial): Promise<Climbed>
     debug: options.debug,
   }
   const up = async (all: readonly Rung[]): Promise<Link> => {
-    const failures = new Map<Rung, string>()
+    const failures: Failures = { rungs: new Map(), passwords: new Map() }
     const byKey = all.filter((rung) => rung.with === 'a key')
     return (
-      (await firstOf(reach, withKeys(byKey, offers.ready), failures)) ??
-      (await firstOf(reach, withKeys(byKey, await offers.unlock()), failures)) ??
+      (await firstOf(reach, withKeys(byKey, offers.ready, rootPassword), failures)) ??
+      (await firstOf(
+        reach,
+        withKeys(byKey, await offers.unlock(), failures.passwords.size > 0 ? undefined : rootPassword),
+        failures,
+      )) ??
       (await withPassword(reach, all, rootPassword, options, failures)) ??
-      giveUp(address, all, failures, offers)
+      giveUp(address, all, failures.rungs, offers, reach.trust.knownAt)
     )
   }
   const all = rungs(options, config)
@@ -79,7 +89,13 @@ export async function climb(options: LoginOptions, dial: Dial): Promise<Climbed>
   return { reach, link: await up(all), asAdmin, asRoot: () => up(all.filter(({ user }) => user === 'root')) }
 }
 
-function giveUp(address: string, all: readonly Rung[], failures: ReadonlyMap<Rung, string>, offers: Offers): never {
+function giveUp(
+  address: string,
+  all: readonly Rung[],
+  failures: ReadonlyMap<Rung, string>,
+  offers: Offers,
+  knownAt: (port: number) => boolean,
+): never {
   const none = ['none of the declared keys is here', ...offers.missing].join('; ')
   const lines = all.map(
     (rung) =>
@@ -89,7 +105,13 @@ function giveUp(address: string, all: readonly Rung[], failures: ReadonlyMap<Run
     address,
     `cannot log in:\n${lines.join('\n')}`,
     all.every((rung) => closed.test(failures.get(rung) ?? ''))
-      ? 'is the address right, and is the machine on? --address A:PORT says where it is to be reached'
+      ? whyClosed(all.find((rung) => failures.get(rung) === 'connection refused' && knownAt(rung.port))?.port)
       : 'give the root password that its provider mailed in PROVISION_ROOT_PASSWORD, or declare a key that this machine has in admin.keys',
   )
 }
+
+/** The next move where no port lets anyone talk to sshd: it refuses a port that a login has worked at before when it bans an address. */
+const whyClosed = (answeredBefore: number | undefined): string =>
+  answeredBefore === undefined
+    ? 'is the address right, and is the machine on? --address A:PORT says where it is to be reached'
+    : `port ${answeredBefore} has let someone in before, so this address is probably banned by fail2ban there: for ${sshBan.lasts} after ${sshBan.failures} failed logins within ${sshBan.within}, for ${repeatedBan.lasts} after ${repeatedBan.bans} bans. On the provider's console as root: fail2ban-client unban --all. Not banned? Then sshd does not run: systemctl restart ssh`

@@ -4,10 +4,8 @@ import { place } from './known-hosts.ts'
 import type { Rung } from './ladder.ts'
 import { type Link, openLink, type Reach, type Way } from './link.ts'
 import type { LoginOptions } from './options.ts'
+import { closed, type Failures } from './race.ts'
 import { HostKeyError } from './refusals.ts'
-
-/** What a port says that lets nobody in. */
-export const closed = /^connection refused$|^no (answer|route)|^its name/
 
 /** How often a password may be typed: each one that is wrong counts for fail2ban. */
 const chances = 3
@@ -18,14 +16,16 @@ export async function withPassword(
   all: readonly Rung[],
   given: string | undefined,
   { ask }: LoginOptions,
-  failures: Map<Rung, string>,
+  { rungs: failures, passwords }: Failures,
 ): Promise<Link | undefined> {
   for (const rung of all.filter((one) => one.with === 'a password')) {
     const unreachable = all.find((other) => other.port === rung.port && closed.test(failures.get(other) ?? ''))
     if (unreachable !== undefined) failures.set(rung, failures.get(unreachable)!)
     else if (given === undefined && ask === undefined)
       failures.set(rung, 'PROVISION_ROOT_PASSWORD is not set, and there is no terminal to ask on')
-    for (let n = 0; n < chances && !failures.has(rung); n++) {
+    const before = passwords.get(rung.port)
+    if (before !== undefined && (ask === undefined || before.startsWith('no password'))) failures.set(rung, before)
+    for (let n = before === undefined ? 0 : 1; n < chances && !failures.has(rung); n++) {
       const password =
         n === 0 && given !== undefined ? given : await ask?.password(`password of root@${place(reach.address, rung.port)}`)
       if (password === undefined) break

@@ -14,6 +14,8 @@ export interface Trust {
   settle(port: number, key: Buffer): Promise<void>
   /** The host has no key of an algorithm that we asked for. Throws HostKeyError. */
   unmatched(port: number): never
+  /** Whether known_hosts holds a key for this very port: a login has worked there before. */
+  knownAt(port: number): boolean
   /** A login worked: every later one must show this key, and known_hosts learns it for this port. */
   keep(port: number, key: Buffer): void
 }
@@ -86,7 +88,9 @@ export function trustIn(address: string, { hostKey, knownHosts, ask, log }: Omit
     log(learn(knownHosts, knownName(address, port), { type: typeOf(key), blob: key }))
   }
 
-  return { algorithms, accepts, settle, unmatched, keep }
+  const knownAt = (port: number): boolean => at(port).keys.length > 0
+
+  return { knownAt, algorithms, accepts, settle, unmatched, keep }
 }
 
 /** The types of host keys that ssh2 can check, the fastest first. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { $ } from 'zx'
 import { bare } from '../../src/rehearsal/images.ts'
 import { until } from '../../src/rehearsal/local.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
@@ -118,6 +119,62 @@ const says = (run: Run, what: RegExp) =>
   until({ where: 'the run', what: String(what), limit: 30_000, evidence: run.said }, () =>
     what.test(run.said()) ? true : undefined,
   )
+
+describe('the first login, and the second', () => {
+  const only = ['--yes', '--only', 'access,firewall,fail2ban']
+  let operator: Operator
+  before(async () => {
+    operator = await someone('first')
+  })
+
+  /** Logins that fail, from where the operator is: with a key that the host does not know. */
+  const strangers = async (times: number, port: number): Promise<void> => {
+    const { home, host } = operator
+    const key = join(home, 'unknown')
+    if (!existsSync(key)) await $`ssh-keygen -q -t ed25519 -N '' -f ${key}`
+    const options = ['IdentitiesOnly=yes', 'BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null']
+    const flags = ['-F', 'none', '-p', String(port), '-i', key, ...options.flatMap((one) => ['-o', one])]
+    for (let n = 0; n < times; n++) await $({ nothrow: true, quiet: true })`ssh ${flags} root@${host.address} true`
+  }
+  const judged = (what: string) =>
+    untilOn(operator.host, what, 30_000, sh`grep -Eq '\[sshd\] (Ban|Ignore) ' /var/log/fail2ban.log`)
+
+  test('five looks at a fresh host, whose root refuses the key and takes the password, are no failed logins', async () => {
+    for (let n = 0; n < 5; n++) assert.equal((await provision(operator, ['--check', '--only', 'access'])).code, 2)
+    const found = await operator.host.must(sh`fail2ban-regex systemd-journal ${'sshd[mode=extra]'}`)
+    assert.match(found, /^Lines: .* 0 matched/m)
+  })
+
+  test('an operator who was refused before the install is not banned by the fail2ban that it installs, nor after its restart', async () => {
+    const { host } = operator
+    await strangers(6, 22)
+    const run = await provision(operator, only)
+    assert.equal(run.code, 0, told(run))
+    await judged('what came before')
+    const second = await provision(operator, only)
+    assert.ok(isSettled(second), told(second))
+
+    const jails = (await host.must(sh`fail2ban-client status`)).match(/(?<=Jail list:\s+)\S.*/)![0].split(', ')
+    assert.ok(jails.length >= 5, String(jails))
+    for (const jail of jails)
+      assert.match(await host.must(sh`fail2ban-client get ${jail} ignorecommand`), /provision-let-in xouser <ip>/, jail)
+    await host.must(sh`systemctl restart fail2ban.service; : > /var/log/fail2ban.log`)
+    await untilOn(host, 'fail2ban runs again', 30_000, sh`fail2ban-client status sshd`)
+    await strangers(6, 55148)
+    await judged('what came after the restart')
+    assert.equal(await host.must(sh`fail2ban-client get sshd banip`), '\n')
+    assert.ok(isSettled(await provision(operator, only)))
+  })
+
+  test('a banned address is called that, with until when, and the way in', async () => {
+    await operator.host.must(sh`fail2ban-client set sshd banip ${rehearsal.addresses.operator.v4}`)
+    const banned = await provision(operator, ['--text', '--check'])
+    assert.equal(banned.code, 1, told(banned))
+    assert.match(banned.stderr, /with a key: connection refused/)
+    assert.match(banned.stderr, /probably banned by fail2ban there: for 1h after 5 failed logins within 10m/)
+    assert.match(banned.stderr, /On the provider's console as root: fail2ban-client unban --all/)
+  })
+})
 
 describe('which host it is', { concurrency: true }, () => {
   const look = ['--check', '--only', 'access']

@@ -20,13 +20,21 @@ const ladders = {
     {},
     {},
     55148,
-    ['ann 55148 a key', 'root 22 a key', 'root 22 a password'],
+    ['ann 55148 a key', 'root 22 a key', 'ann 22 a key', 'root 22 a password'],
   ],
   'a port that was asked for comes first, as admin and as root': [
     { port: 2222 },
     {},
     55148,
-    ['ann 2222 a key', 'root 2222 a key', 'ann 55148 a key', 'root 22 a key', 'root 2222 a password', 'root 22 a password'],
+    [
+      'ann 2222 a key',
+      'root 2222 a key',
+      'ann 55148 a key',
+      'root 22 a key',
+      'ann 22 a key',
+      'root 2222 a password',
+      'root 22 a password',
+    ],
   ],
   'no rung is tried twice': [{ port: 22 }, {}, 22, ['ann 22 a key', 'root 22 a key', 'root 22 a password']],
   'the user and the port of ~/.ssh/config': [

@@ -1,5 +1,8 @@
-/** What the jails are told: networks that are never banned, and the ports that sshd really has. */
+import { repeatedBan, sshBan } from '../../../../src/bans.ts'
+
+/** What the jails are given: networks that are never banned, who the admin is, and the port that sshd really has. */
 export interface Jails {
+  readonly admin: string
   readonly ignored: readonly string[]
   readonly sshPort: number
   readonly authBan: string
@@ -9,10 +12,13 @@ export interface Jails {
 const mailPorts = '25,465,587,993'
 
 /** The jails. They read the journal: Debian 12 has no auth.log. See jail.conf(5). */
-export const jails = ({ ignored, sshPort, authBan, dictionaryBan }: Jails): string => `# Written by provision.
+export const jails = ({ admin, ignored, sshPort, authBan, dictionaryBan }: Jails): string => `# Written by provision.
 [DEFAULT]
 backend = systemd
 ignoreip = ${['127.0.0.0/8', '::1', ...ignored].join(' ')}
+# Whoever has just logged in with a key is not banned for what they did before. Asked about each address once a minute at most.
+ignorecommand = /usr/local/sbin/provision-let-in ${admin} <ip>
+ignorecache = key="<ip>", max-count=1000, max-time=1m
 findtime = 6h
 maxretry = 3
 banaction = iptables-multiport
@@ -22,9 +28,9 @@ banaction_allports = iptables-allports
 enabled = true
 port = ${sshPort}
 mode = keys
-maxretry = 5
-findtime = 10m
-bantime = 1h
+maxretry = ${sshBan.failures}
+findtime = ${sshBan.within}
+bantime = ${sshBan.lasts}
 
 [maddy-auth]
 enabled = true
@@ -50,7 +56,7 @@ bantime = 1h
 enabled = true
 backend = auto
 logpath = /var/log/fail2ban.log
-findtime = 30d
-maxretry = 3
-bantime = 60d
+findtime = ${repeatedBan.within}
+maxretry = ${repeatedBan.bans}
+bantime = ${repeatedBan.lasts}
 `
