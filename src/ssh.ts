@@ -4,6 +4,7 @@ import { climb } from './ssh/ladder.ts'
 import type { Dial } from './ssh/link.ts'
 import type { Connection, LoginOptions } from './ssh/options.ts'
 
+import { carrySecurityKeys } from './ssh/security-key.ts'
 import { signAtOnce } from './ssh/sign-at-once.ts'
 
 export { operatorKey } from './ssh/operator-key.ts'
@@ -24,13 +25,13 @@ export const loaded = async (): Promise<void> => void (await import('node-ssh'))
  * One SSH dialogue. node-ssh neither checks the host key nor sets noDelay, offers `none` first (a round trip), and leaves nobody
  * listening to `error` afterwards, so that a reset ends the process: hence our own stream, verifier, order and listener.
  */
-const dial: Dial = async ({ sock, user, algorithms, accepts, next, debug }) => {
+const dial: Dial = async ({ sock, user, algorithms, accepts, next, patienceMs, debug }) => {
   const { NodeSSH } = await import('node-ssh')
   const ssh = new NodeSSH()
   const connecting = ssh.connect({
     sock: (await sock) as NonNullable<Parameters<Client['connect']>[0]['sock']>,
     username: user,
-    readyTimeout: 20_000,
+    readyTimeout: patienceMs,
     keepaliveInterval: 15_000,
     keepaliveCountMax: 3,
     algorithms: { kex: exchanges, serverHostKey: [...algorithms] as ServerHostKeys, compress: ['none'] },
@@ -41,6 +42,7 @@ const dial: Dial = async ({ sock, user, algorithms, accepts, next, debug }) => {
   })
   const client = ssh.connection!
   signAtOnce(client)
+  carrySecurityKeys(client)
   // A lost connection is told by its channels; what is said here is for --debug.
   client.on('error', (error) => debug?.(`ssh: ${error.message}`))
   await connecting

@@ -43,8 +43,11 @@ export interface TestHostSettings {
   readonly shell?: string
   /** What xouser's .bashrc and .zshenv say. */
   readonly rc?: string
-  /** Whether xouser may log in with the operator's key. Root may, unless `root` says otherwise. */
-  readonly root?: 'key' | 'password only'
+  /**
+   * How root logs in; xouser does with the operator's key. `sent away`: with that key, and a command in place of a shell that names
+   * xouser, which is what cloud-init makes of it; `nobody`: with the key, and no command at all runs.
+   */
+  readonly root?: 'key' | 'password only' | 'sent away' | 'nobody'
 }
 
 /** Why no such host can be started here; nothing when it can. */
@@ -72,6 +75,13 @@ export function whyNoSshd(): string | false {
 
 const password = { root: 'the mailed one 1!', user: 'x\'user "2"' }
 
+/** What stands before root's key, word for word as cloud-init 22.4 of Debian 12 writes it. */
+const rootOptions = {
+  key: '',
+  'sent away': `no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command="echo 'Please login as the user \\"xouser\\" rather than the user \\"root\\".';echo;sleep 10;exit 142" `,
+  nobody: 'command="exit 1" ',
+} as const
+
 /** Starts one. It listens when this returns. */
 export async function startHost(settings: TestHostSettings = {}): Promise<TestHost> {
   const dir = mkdtempSync(join(tmpdir(), 'provision-sshd-'))
@@ -89,7 +99,8 @@ export async function startHost(settings: TestHostSettings = {}): Promise<TestHo
     execFileSync('openssl', ['passwd', '-6', '-stdin'], { input: word, encoding: 'utf8' }).trim()
   mkdirSync(at('keys'))
   writeFileSync(at('keys/xouser'), publicKey)
-  if (settings.root !== 'password only') writeFileSync(at('keys/root'), publicKey)
+  const { root = 'key' } = settings
+  if (root !== 'password only') writeFileSync(at('keys/root'), `${rootOptions[root]}${publicKey}`)
   writeFileSync(
     at('passwd'),
     `root:x:0:0:root:/root:/bin/bash\nsshd:x:105:65534::/run/sshd:/usr/sbin/nologin\nxouser:x:2001:2001::/home/xouser:${settings.shell ?? '/bin/bash'}\n`,

@@ -29,7 +29,7 @@ export async function apply(given: ApplyOptions, io: Io): Promise<number> {
   if (!given.check && !given.yes && io.ask === undefined)
     throw noTerminal('say --yes to correct what differs, or --check to look only')
   const withZones = given.only === undefined || given.only.includes(zonesId)
-  const options = { ...given, only: given.only?.filter((id) => id !== zonesId) }
+  const options = { ...given, corrects: !given.check, only: given.only?.filter((id) => id !== zonesId) }
   const opened = await open(options, io)
   try {
     const { server, connection, host } = opened

@@ -13,7 +13,7 @@ import type { OpenOptions } from './open.ts'
 export interface Arrival {
   /** Begins, unless it has begun the same way. Resolves when the login is on its way. */
   begin(dir: string, to: Reach): Promise<void>
-  /** The declared keys; `operator` among them stands for the key that whoever runs this logs in with. */
+  /** The declared keys of a checked inventory; `operator` among them stands for the key that whoever runs this logs in with. */
   keys(to: Reach): Promise<readonly string[]>
   /** The login there, when the rest is prepared. */
   arrive(dir: string, to: Reach): Promise<Connection>
@@ -23,28 +23,30 @@ export interface Arrival {
 
 /** Logs in as these options say. Nobody is asked a question before `arrive`. */
 export function arrival(options: OpenOptions, io: Io): Arrival {
-  const prepared = Promise.withResolvers<void>()
-  prepared.promise.catch(ignore)
+  /** The inventory is checked, and then the rest is prepared. */
+  const [checked, prepared] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  for (const { promise } of [checked, prepared]) promise.catch(ignore)
   const begun = new Map<string, Promise<Connection>>()
   const say = (line: string) => io.report.say(line)
   const configFile = join(homedir(), '.ssh', 'config')
   const { env = process.env } = options
   const own = new Map<string, ReturnType<typeof operatorKey>>()
 
-  const keys = async ({ address, admin }: Reach): Promise<readonly string[]> => {
+  const keysOf = async ({ address, admin }: Reach): Promise<readonly string[]> => {
     if (!admin.keys.includes('operator')) return admin.keys
-    if (!own.has(address)) own.set(address, operatorKey({ address, configFile, env, log: say }))
+    const may = {
+      make: options.corrects === true,
+      ...(ask === undefined ? {} : { confirm: late(io.ask!.confirm, checked.promise) }),
+    }
+    if (!own.has(address)) own.set(address, operatorKey({ address, configFile, env, log: say }, may))
     const { publicKey } = await own.get(address)!
     return admin.keys.map((key) => (key === 'operator' ? publicKey : key))
   }
 
-  const later =
-    <R>(question: (text: string) => Promise<R>) =>
-    async (text: string): Promise<R> => {
-      await prepared.promise
-      return question(text)
-    }
-  const ask: Ask | undefined = io.ask && { password: later(io.ask.password), confirm: later(io.ask.confirm) }
+  const ask: Ask | undefined = io.ask && {
+    password: late(io.ask.password, prepared.promise),
+    confirm: late(io.ask.confirm, prepared.promise),
+  }
 
   const logIn = async (dir: string, to: Reach): Promise<Connection> => {
     const { address, port } = endpoint(options.address ?? to.address)
@@ -53,7 +55,7 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
       ...(port === undefined ? {} : { port }),
       admin: to.admin.user,
       sshPort: to.ssh.port,
-      keys: await keys(to),
+      keys: await keysOf(to),
       ...(options.hostKey === undefined ? {} : { hostKey: options.hostKey }),
       knownHosts: knownHostsOf(dir),
       configFile,
@@ -76,7 +78,10 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
   }
 
   return {
-    keys,
+    keys: (to) => {
+      checked.resolve()
+      return keysOf(to)
+    },
     begin: async (dir, to) => {
       start(dir, to)
       await loaded()
@@ -84,12 +89,14 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
       await sleep(2)
     },
     arrive: (dir, to) => {
+      checked.resolve()
       prepared.resolve()
       const going = start(dir, to)
       endAllBut(going)
       return going
     },
     giveUp: (error) => {
+      checked.reject(error)
       prepared.reject(error)
       endAllBut()
     },
@@ -97,6 +104,14 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
 }
 
 const ignore = (): void => undefined
+
+/** A question that is asked when something is done, and not before. */
+const late =
+  <R>(question: (text: string) => Promise<R>, done: Promise<void>) =>
+  async (text: string): Promise<R> => {
+    await done
+    return question(text)
+  }
 
 /** Where the host keys of a folder of inventories are kept: beside them, else where ssh keeps them. */
 export const knownHostsOf = (dir: string): string => {

@@ -30,6 +30,8 @@ export interface OpenOptions {
   /** This run may reboot the host when that is needed. */
   readonly reboot?: boolean | undefined
   readonly only?: readonly string[] | undefined
+  /** This run corrects the host: it may make the operator's key where there is none. */
+  readonly corrects?: boolean | undefined
   /** The scripts that run, secrets hidden. */
   readonly verbose?: boolean | undefined
   /** Stacks and the SSH dialogue. */

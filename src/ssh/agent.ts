@@ -1,35 +1,60 @@
 import { existsSync } from 'node:fs'
 import type { AnyAuthMethod, OpenSSHAgent, ParsedKey } from 'ssh2'
+import { type AgentKey, listKeys, string } from './agent-protocol.ts'
+import type { HostConfig } from './config.ts'
 import type { Offer } from './keys.ts'
-import { fingerprint, type PublicKey } from './public-key.ts'
+import { fingerprint, toLine } from './public-key.ts'
+import { isSecurityKey, signWithTouch, standIn } from './security-key.ts'
 
-/** A key that the agent holds. */
-export type Held = PublicKey & { readonly parsed: ParsedKey; readonly comment: string }
-
-/** The keys that the agent holds. An agent that does not answer within 3 s has none, and says why. */
-export async function inAgent(
-  env: NodeJS.ProcessEnv,
-): Promise<{ keys: readonly Held[]; problem?: string; agent?: OpenSSHAgent }> {
-  const socket = env.SSH_AUTH_SOCK
-  if (socket === undefined || socket === '' || !existsSync(socket)) return { keys: [] }
-  const { OpenSSHAgent } = (await import('ssh2')).default
-  const agent = new OpenSSHAgent(socket)
-  return new Promise((resolve) => {
-    const limit = setTimeout(() => resolve({ keys: [], problem: 'the agent does not answer' }), 3000)
-    agent.getIdentities((error, found) => {
-      clearTimeout(limit)
-      if (error) return resolve({ keys: [], problem: `the agent does not work: ${error.message}` })
-      const all = (found ?? []) as readonly ParsedKey[]
-      const keys = all.map((parsed) => ({ type: parsed.type, blob: parsed.getPublicSSH(), parsed, comment: parsed.comment }))
-      resolve({ keys, agent })
-    })
-  })
+/** What the agent holds, and why that is nothing. */
+export interface Agent {
+  /** Where it listens; nothing where there is none. */
+  readonly socket?: string
+  /** The keys of types that a host may be offered. */
+  readonly keys: readonly AgentKey[]
+  readonly problem?: string
 }
 
-/** ssh2 offers all that an agent holds: this one holds a single key. */
-export function agentOffer(agent: OpenSSHAgent, { parsed, blob, type }: Held): Offer {
-  const single = Object.create(agent) as OpenSSHAgent
-  single.getIdentities = (callback) => callback(null, [parsed])
+/** The agent that ssh would ask: IdentityAgent of ~/.ssh/config, else SSH_AUTH_SOCK. One that does not list its keys says why. */
+export async function agentOf({ identityAgent }: Pick<HostConfig, 'identityAgent'>, env: NodeJS.ProcessEnv): Promise<Agent> {
+  const socket = identityAgent === 'none' ? undefined : (identityAgent ?? env.SSH_AUTH_SOCK)
+  if (socket === undefined || socket === '') return { keys: [] }
+  if (!existsSync(socket))
+    return identityAgent === undefined
+      ? { keys: [] }
+      : { keys: [], problem: `the agent at ${socket} (IdentityAgent) does not run` }
+  try {
+    return { socket, keys: (await listKeys(socket)).filter(({ type }) => offered.has(type)) }
+  } catch (error) {
+    return { socket, keys: [], problem: `the agent at ${socket} does not work: ${(error as Error).message}` }
+  }
+}
+
+/** What sshd takes and is signed for here: no certificates, no DSA. */
+const offered: ReadonlySet<string> = new Set([
+  'ssh-ed25519',
+  'ssh-rsa',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'sk-ssh-ed25519@openssh.com',
+  'sk-ecdsa-sha2-nistp256@openssh.com',
+])
+
+/** A key of the agent, to be offered alone: ssh2 offers all that an agent holds. `log` asks for the touch of a security key. */
+export async function agentOffer(socket: string, key: AgentKey, log: (line: string) => void): Promise<Offer> {
+  const { OpenSSHAgent, utils } = (await import('ssh2')).default
+  const sign = (_: unknown, data: Buffer, _options: unknown, done: (error: Error | null, signature?: Buffer) => void): void => {
+    log(`touch the security key ${fingerprint(key.blob)}`)
+    signWithTouch(socket, key, data).then((signature) => done(null, signature), done)
+  }
+  const parsed = utils.parseKey(isSecurityKey(key) ? anyKey : toLine(key)) as ParsedKey
+  const single = Object.create(new OpenSSHAgent(socket)) as OpenSSHAgent
+  if (isSecurityKey(key)) Object.defineProperty(single, 'sign', { value: sign })
+  single.getIdentities = (callback) => callback(null, [isSecurityKey(key) ? standIn(parsed, key) : parsed])
   const method = (username: string): AnyAuthMethod => ({ type: 'agent', username, agent: single }) as AnyAuthMethod
-  return { key: { type, blob }, shown: `${fingerprint(blob)} (agent)`, method }
+  return { key, shown: `${fingerprint(key.blob)} (agent)`, method }
 }
+
+/** A public key that ssh2 parses, whose values are never used. */
+const anyKey = `ssh-ed25519 ${Buffer.concat([string(Buffer.from('ssh-ed25519')), string(Buffer.alloc(32))]).toString('base64')}`

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
+import { expand, type Tokens } from './tokens.ts'
 
 /** What ~/.ssh/config says of one host. */
 export interface HostConfig {
@@ -11,6 +13,10 @@ export interface HostConfig {
   readonly port: number | undefined
   readonly user: string | undefined
   readonly identityFiles: readonly string[]
+  /** The socket of the agent; `none` for no agent at all, nothing for that of SSH_AUTH_SOCK. */
+  readonly identityAgent: string | undefined
+  /** IdentitiesOnly: of the agent's keys only those of the files. */
+  readonly identitiesOnly: boolean
   /** The hosts to go through, the first one first. */
   readonly jumps: readonly Jump[]
 }
@@ -23,8 +29,9 @@ export interface Jump {
 }
 
 /** Reads what the config file says of a host. Throws ProvisionError for what we cannot follow: a ProxyCommand, a bad ProxyJump. */
-export async function readConfig(file: string, host: string, home: string): Promise<HostConfig> {
-  if (!existsSync(file)) return { hostName: host, alias: host, port: undefined, user: undefined, identityFiles: [], jumps: [] }
+export async function readConfig(file: string, host: string, env: NodeJS.ProcessEnv): Promise<HostConfig> {
+  if (!existsSync(file)) return { ...nothingSaid, hostName: host, alias: host }
+  const home = homeOf(env)
   const { default: SSHConfig } = await import('ssh-config')
   const text = withIncludes(file, home, 0)
   const said = SSHConfig.parse(text).compute(host, { ignoreCase: true, matchExec: false })
@@ -36,18 +43,41 @@ export async function readConfig(file: string, host: string, home: string): Prom
   const proxy = one('proxycommand') ?? 'none'
   if (jumps.length === 0 && proxy !== 'none')
     throw new ProvisionError(file, `${host} is reached through a ProxyCommand, which is not supported`, 'use ProxyJump instead')
-  const port = one('port')
+  const port = one('port') === undefined ? undefined : Number(one('port'))
+  const tokens: Tokens = { home, env, name: host, host: hostName, port, user }
   return {
     hostName,
     alias: one('hostkeyalias') ?? hostName,
-    port: port === undefined ? undefined : Number(port),
+    port,
     user,
     identityFiles: all('identityfile')
       .filter((path) => path !== 'none')
-      .map((path) => expand(path, home, hostName, user)),
+      .map((path) => expand(path, tokens)),
+    identityAgent: agentSaid(one('identityagent'), tokens),
+    identitiesOnly: one('identitiesonly')?.toLowerCase() === 'yes',
     jumps,
   }
 }
+
+const nothingSaid = {
+  port: undefined,
+  user: undefined,
+  identityFiles: [],
+  identityAgent: undefined,
+  identitiesOnly: false,
+  jumps: [],
+}
+
+/** IdentityAgent of ssh_config(5): `SSH_AUTH_SOCK`, `none`, `$VARIABLE`, or a path. */
+function agentSaid(said: string | undefined, tokens: Tokens): string | undefined {
+  if (said === undefined || said === 'SSH_AUTH_SOCK') return undefined
+  if (said.toLowerCase() === 'none') return 'none'
+  const variable = /^\$(\w+)$/.exec(said)?.[1]
+  return variable === undefined ? expand(said, tokens) : tokens.env[variable]
+}
+
+/** The home folder that ssh uses. */
+export const homeOf = (env: NodeJS.ProcessEnv): string => env.HOME ?? userInfo().homedir
 
 /** `a@b:22,c` as the hosts to go through. */
 export function parseJumps(file: string, host: string, text: string): readonly Jump[] {
@@ -58,11 +88,6 @@ export function parseJumps(file: string, host: string, text: string): readonly J
     const [, user, v6, name, port] = found
     return { host: v6 ?? name!, user, port: port === undefined ? undefined : Number(port) }
   })
-}
-
-function expand(path: string, home: string, host: string, user: string | undefined): string {
-  const tokens: Readonly<Record<string, string>> = { '%d': home, '%h': host, '%r': user ?? '', '%%': '%' }
-  return path.replace(/^~(?=\/|$)/, home).replace(/%[dhr%]/g, (token) => tokens[token]!)
 }
 
 /** The text of a config file with its Include lines replaced by what they name. OpenSSH stops at a depth of 16. */

@@ -1,6 +1,6 @@
 import { ConnectionError } from '../errors.ts'
 import { type HostConfig, readConfig } from './config.ts'
-import { homeOf, offersOf } from './keys.ts'
+import { offersOf } from './keys.ts'
 import { type Dial, type Link, openLink, type Reach } from './link.ts'
 import type { LoginOptions } from './options.ts'
 import { direct, through } from './route.ts'
@@ -20,12 +20,11 @@ export async function routeTo(
     for (const link of links.toReversed()) link.end()
   }
   for (const jump of jumps) {
-    const home = homeOf(options.env)
-    const config = await readConfig(options.configFile, jump.host, home)
+    const { ask, env, log } = options
+    const config = await readConfig(options.configFile, jump.host, env)
     const user = jump.user ?? config.user ?? options.env.USER ?? 'root'
     const port = jump.port ?? config.port ?? 22
-    const { ask, env } = options
-    const offers = await offersOf(undefined, { env, home, config, ...(ask === undefined ? {} : { ask }) })
+    const offers = await offersOf(undefined, { env, config, log, ...(ask === undefined ? {} : { ask }) })
     const ready = offers.ready.length > 0 ? offers.ready : await offers.unlock()
     if (ready.length === 0)
       throw new ConnectionError(jump.host, `no key to log in with on the way to ${options.address}`, offers.missing[0])

@@ -27,4 +27,14 @@ export async function readKey(path: string): Promise<KeyFile | undefined> {
   }
 }
 
+/** The public key that a path of IdentityFile names, where the private half may be in the agent alone. */
+export function readPublic(path: string): PublicKey | undefined {
+  const there = [`${path}.pub`, path].find((one) => existsSync(one))
+  try {
+    return there === undefined ? undefined : parseLine(readFileSync(there, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
 const run = promisify(execFile)

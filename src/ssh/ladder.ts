@@ -2,7 +2,7 @@ import { repeatedBan, sshBan } from '../bans.ts'
 import { ConnectionError } from '../errors.ts'
 import { type HostConfig, readConfig } from './config.ts'
 import { routeTo } from './jump.ts'
-import { homeOf, type Offers, offersOf } from './keys.ts'
+import { type Offers, offersOf } from './keys.ts'
 import { place } from './known-hosts.ts'
 import type { Dial, Link, Reach, Way } from './link.ts'
 import type { LoginOptions } from './options.ts'
@@ -38,8 +38,7 @@ export function rungs(
     ...(first === undefined ? [] : [password(first)]),
     password(22),
   ]
-  const name = (rung: Rung): string => JSON.stringify(rung)
-  return all.filter((rung, i) => all.findIndex((other) => name(other) === name(rung)) === i)
+  return distinct(all)
 }
 
 /** The login that the ladder found. */
@@ -48,8 +47,11 @@ export interface Climbed {
   readonly link: Link
   /** How a new login proves that nobody is locked out: the admin, on the inventory's port, with a declared key. */
   asAdmin(): Promise<Way>
-  /** The rest of the ladder, as root: for when sudo does not let the user through. */
-  asRoot(): Promise<Link>
+  /**
+   * What of the ladder has not been used yet, for when a login works and runs nothing: as this user and no other where that is root,
+   * for sudo has not let us through; else as this user first, whom the host names. Throws ConnectionError when nothing else works.
+   */
+  instead(of: Link, user?: string): Promise<Link>
 }
 
 /** Climbs the ladder. Throws HostKeyError, or ConnectionError with every rung and why it failed. */
@@ -57,9 +59,8 @@ export async function climb(options: LoginOptions, dial: Dial): Promise<Climbed>
   const { address, env, ask } = options
   const rootPassword = env.PROVISION_ROOT_PASSWORD
   delete env.PROVISION_ROOT_PASSWORD
-  const home = homeOf(env)
-  const config = await readConfig(options.configFile, address, home)
-  const offers = await offersOf(options.keys, { env, home, config, ...(ask === undefined ? {} : { ask }) })
+  const config = await readConfig(options.configFile, address, env)
+  const offers = await offersOf(options.keys, { env, config, log: options.log, ...(ask === undefined ? {} : { ask }) })
   const reach: Reach = {
     address,
     ...(await routeTo(config, options, dial)),
@@ -86,8 +87,22 @@ export async function climb(options: LoginOptions, dial: Dial): Promise<Climbed>
     const ready = offers.ready.length > 0 ? offers.ready : await offers.unlock()
     return { user: options.admin, port: options.sshPort, credentials: ready.map((offer) => ({ type: 'key', offer })) }
   }
-  return { reach, link: await up(all), asAdmin, asRoot: () => up(all.filter(({ user }) => user === 'root')) }
+  const used = new Set<string>()
+  const instead = async (of: Link, user?: string): Promise<Link> => {
+    used.add(nameOf({ ...of, with: of.way.credentials[0]?.type === 'password' ? 'a password' : 'a key' }))
+    const named: readonly Rung[] = user === undefined || user === 'root' ? [] : [{ user, port: of.port, with: 'a key' }]
+    const rest = [...named, ...all].filter((rung) => !used.has(nameOf(rung)) && (user !== 'root' || rung.user === 'root'))
+    if (rest.length === 0) throw new ConnectionError(address, 'there is no other way to log in')
+    return up(distinct(rest))
+  }
+  return { reach, link: await up(all), asAdmin, instead }
 }
+
+const nameOf = ({ user, port, with: by }: Rung): string => `${user}@${port} ${by}`
+
+/** No rung is tried twice. */
+const distinct = (all: readonly Rung[]): readonly Rung[] =>
+  all.filter((rung, i) => all.findIndex((other) => nameOf(other) === nameOf(rung)) === i)
 
 function giveUp(
   address: string,

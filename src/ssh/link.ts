@@ -3,6 +3,7 @@ import type { AnyAuthMethod, Client } from 'ssh2'
 import { attemptOf, failure } from './attempt.ts'
 import type { Offer } from './keys.ts'
 import type { Route } from './route.ts'
+import { isSecurityKey, touchLimitMs } from './security-key.ts'
 import type { Trust } from './trust.ts'
 
 /** One way to log in: a key, or a password. */
@@ -42,8 +43,13 @@ export type Dial = (settings: {
   readonly accepts: (key: Buffer) => boolean
   /** The next method to try, given those that the host still takes (nothing before the first); false when there is none. */
   readonly next: (left: readonly string[] | null) => AnyAuthMethod | false
+  /** How long all of it may take. */
+  readonly patienceMs: number
   readonly debug: ((line: string) => void) | undefined
 }) => Promise<Client>
+
+/** How long a host may take to let one in, in milliseconds, and how long with a key that its owner has to touch. */
+const patience = { usual: 20_000, touch: touchLimitMs }
 
 /** What one login needs. */
 export interface Reach {
@@ -67,6 +73,8 @@ export async function openLink(
   connected: () => void = () => undefined,
 ): Promise<Link> {
   const { address, route, trust, dial, debug } = reach
+  const touched = way.credentials.some((one) => one.type === 'key' && isSecurityKey(one.offer.key))
+  const patienceMs = touched ? patience.touch : patience.usual
   for (;;) {
     const sock = route(way.port, signal)
     const abort = () => void sock.then((opened) => opened.destroy(), ignore)
@@ -85,6 +93,7 @@ export async function openLink(
           return !refused
         },
         next: attempt.next,
+        patienceMs,
         debug,
       })
       const { promise: ended, resolve } = Promise.withResolvers<void>()

@@ -7,6 +7,7 @@ import type { Climbed } from './ladder.ts'
 import { type Link, openLink } from './link.ts'
 import type { LoginOptions } from './options.ts'
 import { answer, asking } from './sudo.ts'
+import { sentTo, turnedAway } from './turned-away.ts'
 
 /** What came of talking to a command: nothing, with how it ended, when our script never began. */
 export type Talk<T> = { readonly began: T } | { readonly ended: Ended }
@@ -32,11 +33,11 @@ export interface Shared {
 /** Whatever runs as root over this login. `busy` says that a link already carries a session which stays. */
 export function rootOver(
   options: LoginOptions,
-  { reach, link: first, asRoot }: Climbed,
+  { reach, link: first, instead }: Climbed,
   shared: Shared,
   busy: (link: Link) => boolean,
 ): Root {
-  const { address, ask } = options
+  const { address, ask, log } = options
   const links: Link[] = []
   const use = (next: Link): Link => {
     links.push(next)
@@ -46,6 +47,8 @@ export function rootOver(
   let link = use(first)
   let sudo: 'silent' | 'asks' = 'silent'
   let asked = 0
+  /** A script of ours has run over this login. */
+  let proved = false
 
   const open = async (command: Sh): Promise<ClientChannel> => {
     shared.execs++
@@ -63,12 +66,14 @@ export function rootOver(
   const refused = async ({ code, stderr, stdout }: Ended): Promise<void> => {
     const said =
       (stderr.toString().trim() || stdout.toString().trim()).split('\n').slice(-4).join('\n') || 'the host said nothing'
-    if (link.user === 'root' || !/sudo/.test(said))
-      throw new ConnectionError(
-        address,
-        `no script runs for ${link.user} there: exit code ${code}: ${said}`,
-        'its login shell must run `sh -s`',
-      )
+    if (link.user === 'root' || !/sudo/.test(said)) {
+      const before = link
+      const why = `no script runs for ${before.user} there: exit code ${code}: ${said}`
+      link = use(await otherUser(before, sentTo(said), why))
+      before.end()
+      log(`${address} lets ${before.user} run nothing: logged in as ${link.user} with ${link.by} instead`)
+      return
+    }
     const wants = /password is required|terminal is required/.test(said) || sudo === 'asks'
     if (wants && (sudo === 'silent' ? shared.sudoPassword !== undefined || ask !== undefined : ask !== undefined && asked < 3)) {
       if (sudo === 'asks') shared.sudoPassword = undefined
@@ -76,26 +81,42 @@ export function rootOver(
       return
     }
     try {
-      link = use(await asRoot())
+      link = use(await instead(link, 'root'))
     } catch {
       const hint = wants ? 'give its password in PROVISION_SUDO_PASSWORD' : `log in as root, or let ${link.user} use sudo`
       throw new ConnectionError(address, `sudo lets ${link.user} run nothing: ${said}`, hint)
     }
   }
 
+  /** The next rung, when a login works and runs nothing: the user that the host names first, else the rest of the ladder. */
+  const otherUser = (from: Link, named: string | undefined, why: string): Promise<Link> =>
+    instead(from, named).catch((error: Error) => {
+      const hint =
+        named === undefined
+          ? 'its login shell must run `sh -s`; or name another user, who may use sudo, as User in ~/.ssh/config'
+          : `let a key that is declared in admin.keys open ${named} there, who must be allowed sudo`
+      throw new ConnectionError(address, `${why}\n${error.message}`, hint)
+    })
+
   const exec = async <T>(command: Sh, nonce: string, talk: (channel: ClientChannel) => Promise<Talk<T>>): Promise<T> => {
     for (;;) {
       let result: Talk<T>
-      if (link.user === 'root') result = await talk(await open(command))
-      else if (sudo === 'silent') result = await talk(await open(sh`env LC_ALL=C sudo -n ${command}`))
-      else {
+      if (link.user === 'root' || sudo === 'silent') {
+        const channel = await open(link.user === 'root' ? command : sh`env LC_ALL=C sudo -n ${command}`)
+        const talking = talk(channel)
+        talking.catch(() => undefined)
+        result = await (proved ? talking : Promise.race([talking, turnedAway(channel)]))
+      } else {
         if (shared.sudoPassword === undefined) asked++
         shared.sudoPassword ??= await ask?.password(`password of ${link.user} at ${address}, for sudo`)
         const channel = await open(asking(command, nonce))
         const ended = await answer(channel, nonce, shared.sudoPassword ?? '')
         result = ended === undefined ? await talk(channel) : { ended }
       }
-      if ('began' in result) return result.began
+      if ('began' in result) {
+        proved = true
+        return result.began
+      }
       await refused(result.ended)
     }
   }

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import ssh2 from 'ssh2'
 import { Secret } from '../../src/secret.ts'
 import { sh } from '../../src/sh.ts'
-import { type Connection, type LoginOptions, login } from '../../src/ssh.ts'
+import { type Connection, type LoginOptions, login, operatorKey } from '../../src/ssh.ts'
+import { startSecurityKey } from '../security-key.ts'
 import { startHost, type TestHost, until, whyNoSshd } from '../sshd.ts'
 
 const skip = whyNoSshd()
@@ -197,6 +198,90 @@ describe('ssh: a host', { skip, timeout: 120_000 }, () => {
       await over(host.options({ env: { HOME: host.dir, SSH_AUTH_SOCK: socket } }), async (connection) => {
         assert.match(connection.as, /^xouser@.* with the key SHA256:\S+ \(agent\)$/)
       })
+      assert.doesNotMatch(host.log().slice(before), /Failed publickey/)
+    } finally {
+      agent.kill()
+    }
+  })
+
+  test('the agent of IdentityAgent, where SSH_AUTH_SOCK names none', async () => {
+    const socket = join(host.dir, 'own-agent')
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
+    try {
+      const env = { ...process.env, SSH_AUTH_SOCK: socket }
+      await until(() => run('ssh-add', ['-q', host.operator], env).then((code) => code === 0), 'the agent takes keys')
+      const configFile = join(host.dir, 'config-agent')
+      writeFileSync(configFile, 'Host *\n  IdentityAgent ~/own-agent\n')
+      await over(host.options({ configFile, env: { HOME: host.dir } }), async (connection) =>
+        assert.match(connection.as, /^xouser@.* with the key SHA256:\S+ \(agent\)$/),
+      )
+      const options = { address: host.address, configFile, env: { HOME: host.dir }, log: () => undefined }
+      assert.equal((await operatorKey(options, { make: true })).source, 'the agent')
+      writeFileSync(configFile, 'Host *\n  IdentityAgent none\n')
+      await assert.rejects(
+        login(host.options({ configFile, env: { HOME: host.dir, SSH_AUTH_SOCK: socket } })),
+        /none of the declared keys is here/,
+      )
+      writeFileSync(configFile, 'Host *\n  IdentityAgent ~/no-agent\n')
+      await assert.rejects(
+        login(host.options({ configFile, env: { HOME: host.dir } })),
+        /none of the declared keys is here; the agent at \S+\/no-agent \(IdentityAgent\) does not run/,
+      )
+      await assert.rejects(operatorKey(options, { make: true }), /the agent at \S+\/no-agent \(IdentityAgent\) does not run/)
+    } finally {
+      agent.kill()
+    }
+  })
+
+  for (const algorithm of ['ed25519', 'ecdsa'] as const)
+    test(`a security key in the agent logs in, and its owner is asked to touch it: ${algorithm}`, async () => {
+      const key = await startSecurityKey(join(host.dir, `stick-${algorithm}`), algorithm)
+      const keys = readFileSync(join(host.dir, 'keys/xouser'), 'utf8')
+      writeFileSync(join(host.dir, 'keys/xouser'), `${keys.trim()}\n${key.publicKey}\n`)
+      const said: string[] = []
+      const env = { HOME: host.dir, SSH_AUTH_SOCK: key.socket }
+      try {
+        const options = host.options({ env, keys: [key.publicKey], log: (line) => said.push(line) })
+        await over(options, async (connection) => {
+          assert.match(connection.as, /^xouser@.* with the key SHA256:\S+ \(agent\)$/)
+          assert.equal((await connection.run(sh`id -u`)).stdout, '0\n')
+          await (await connection.again(10_000, 'declared port')).close()
+        })
+        assert.equal(key.touched(), 2)
+        assert.match(said.join('\n'), /^touch the security key SHA256:\S+\ntouch the security key SHA256:\S+$/)
+        assert.match(
+          host.log(),
+          new RegExp(`Accepted publickey for xouser .*: ${algorithm === 'ed25519' ? 'ED25519' : 'ECDSA'}-SK `),
+        )
+        const own = { address: host.address, configFile: options.configFile, env, log: () => undefined }
+        assert.equal((await operatorKey(own, { make: true })).publicKey, key.publicKey)
+        assert.equal(existsSync(join(host.dir, '.ssh')), false, 'no key is made')
+      } finally {
+        key.stop()
+        writeFileSync(join(host.dir, 'keys/xouser'), keys)
+      }
+    })
+
+  test('IdentitiesOnly: of an agent’s keys those of the files alone, whose private halves may be in the agent', async () => {
+    const socket = join(host.dir, 'only-agent')
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
+    try {
+      const env = { HOME: host.dir, SSH_AUTH_SOCK: socket }
+      await until(
+        () => run('ssh-add', ['-q', host.stranger], { ...process.env, ...env }).then((code) => code === 0),
+        'it takes keys',
+      )
+      await run('ssh-add', ['-q', host.operator], { ...process.env, ...env })
+      writeFileSync(join(host.dir, 'bastion.pub'), host.publicKey)
+      const configFile = join(host.dir, 'config-only')
+      const port = host.ports[1]
+      writeFileSync(
+        configFile,
+        `Host jump.test\n  HostName 127.0.0.1\n  Port ${host.ports[0]}\n  IdentitiesOnly yes\n  IdentityFile ~/bastion\nHost server.test\n  HostName 127.0.0.1\n  ProxyJump xouser@jump.test\n`,
+      )
+      const before = host.log().length
+      const options = host.options({ address: 'server.test', port, sshPort: port, configFile, env, hostKey: host.hostKey })
+      await over(options, async ({ user }) => assert.equal(user, 'xouser'))
       assert.doesNotMatch(host.log().slice(before), /Failed publickey/)
     } finally {
       agent.kill()
@@ -488,6 +573,53 @@ describe('ssh: sudo', { skip, timeout: 60_000 }, () => {
         assert.equal((await connection.run(sh`id -u`)).stdout, '0\n')
         assert.equal(connection.user, 'root')
       })
+    } finally {
+      await host.stop()
+    }
+  })
+})
+
+describe('ssh: an image that lets root log in and run nothing', { skip, timeout: 60_000 }, () => {
+  test('the user that it names is used, with sudo, at once, and reported', async () => {
+    const host = await startHost({ root: 'sent away' })
+    try {
+      const said: string[] = []
+      const began = performance.now()
+      const options = host.options({ admin: 'ann', log: (line) => said.push(line) })
+      await over(options, async (connection) => {
+        await connection.lock('ann@laptop')
+        assert.equal((await connection.run(sh`id -u`)).stdout, '0\n')
+        assert.equal((await connection.work(sh`id -u`)).stdout, '0\n')
+        assert.match(connection.as, /^xouser@127\.0\.0\.1:\d+ with the key SHA256:/)
+      })
+      assert.ok(performance.now() - began < 9000, 'it does not wait for the end of the command, which sleeps')
+      assert.match(
+        said.join('\n'),
+        /^127\.0\.0\.1 lets root run nothing: logged in as xouser with the key SHA256:\S+ \S+ instead$/,
+      )
+    } finally {
+      await host.stop()
+    }
+  })
+
+  test('one that names nobody: the rest of the ladder, root by its password included', async () => {
+    const host = await startHost({ root: 'nobody' })
+    try {
+      const env = () => ({ HOME: host.home, PROVISION_ROOT_PASSWORD: host.rootPassword })
+      await over(host.options({ admin: 'ann', env: env() }), async (connection) => {
+        assert.equal((await connection.run(sh`id -u`)).stdout, '0\n')
+        assert.match(connection.as, /^root@\S+ with a password$/)
+      })
+      const configFile = join(host.dir, 'config-user')
+      writeFileSync(configFile, 'Host 127.0.0.1\n  User xouser\n')
+      await over(host.options({ admin: 'ann', configFile }), async (connection) => {
+        assert.equal((await connection.run(sh`id -u`)).stdout, '0\n')
+        assert.match(connection.as, /^xouser@/)
+      })
+      await assert.rejects(
+        over(host.options({ admin: 'ann' }), ({ run }) => run(sh`true`)),
+        /no script runs for root there: exit code 1: the host said nothing\ncannot log in:\n {2}ann@/,
+      )
     } finally {
       await host.stop()
     }

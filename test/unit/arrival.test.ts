@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -16,6 +16,8 @@ test('arrival: a fault of the inventory is told at once, whatever the host does'
   try {
     await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve))
     mkdirSync(join(folder, 'inventory'))
+    mkdirSync(join(folder, '.ssh'), { mode: 0o700 })
+    spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, '.ssh', 'id_ed25519')])
     writeFileSync(
       join(folder, 'inventory', 'x.yml'),
       'version: 1\nhostname: x.example.org\naddress: 192.0.2.1\nadmin:\n  user: somebody\nnonsense: 1\n',
