@@ -1,5 +1,7 @@
 import { aliases, leaving } from '../files/etc/maddy/aliases.ts'
+import { checkConf, checkConfPath } from '../files/etc/maddy/check.conf.ts'
 import { maddyConf } from '../files/etc/maddy/maddy.conf.ts'
+import { nftRules } from '../files/etc/nftables.d/provision.nft.ts'
 import { acmePlaces } from '../files/usr/local/sbin/provision-certificates.ts'
 import { ldapPlaces } from '../files/usr/local/sbin/provision-ldap.ts'
 import { aliasLines, dkimFiles, leavingAliases, logins, type Server, systemLogin } from '../src/inventory.ts'
@@ -19,18 +21,20 @@ import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Maddy = Pick<Server, 'mail' | 'domains' | 'dns' | 'rspamd'> & {
+type Maddy = Pick<Server, 'mail' | 'domains' | 'dns' | 'rspamd' | 'fail2ban'> & {
   readonly origin: ArtifactOrigin
   readonly stampKey: Secret
   readonly prune: boolean
 }
 
 const guard = 'provision-outgoing.service'
+const check = '/usr/local/sbin/provision-mail-check'
 
 /** The mail server: all domains, their accounts and aliases. */
-export const maddy = ({ mail, domains, dns, rspamd, origin, stampKey, prune }: Maddy): Playbook => {
+export const maddy = ({ mail, domains, dns, rspamd, fail2ban, origin, stampKey, prune }: Maddy): Playbook => {
   const accounts = logins(mail.mode, domains)
-  const outgoing = text('etc/nftables.d/provision.nft')
+  const rules = nftRules({ known: fail2ban.ignore })
+  const names = domains.map(({ name }) => name)
   const certificate = `${acmePlaces.live}/${mail.hostname}/live` as const
   return playbook('maddy', [
     step('Install what maddy is looked at and guarded with', [
@@ -52,12 +56,30 @@ export const maddy = ({ mail, domains, dns, rspamd, origin, stampKey, prune }: M
         content: aliases(aliasLines(domains, mail.mode)),
         notes: leaving(leavingAliases(domains)),
       }),
+      // maddy does not take a configuration that names a program which is not there.
+      file({
+        path: check,
+        mode: '0755',
+        content: text('usr/local/sbin/provision-mail-check'),
+        check: sh`perl -c "$tmp" 2>/dev/null`,
+      }),
+      file({
+        path: checkConfPath,
+        content: checkConf({
+          domains: names,
+          mode: mail.mode,
+          messagesPerHour: mail.limits.rate_per_hour,
+          recipientsPerHour: mail.limits.recipients_per_hour,
+          freePercent: mail.limits.free_percent,
+          freeLeast: mail.limits.free_mb,
+        }),
+      }),
       file({
         path: '/etc/maddy/maddy.conf',
         content: maddyConf({
           hostname: mail.hostname,
           primaryDomain: mail.primary,
-          domains: domains.map(({ name }) => name),
+          domains: names,
           selectors: new Map(domains.map(({ name, dkim }) => [name, dkim.key])),
           certificate,
           mode: mail.mode,
@@ -66,7 +88,6 @@ export const maddy = ({ mail, domains, dns, rspamd, origin, stampKey, prune }: M
           rspamd: rspamd !== undefined,
           ldap: mail.ldap !== undefined,
           maxRecipients: mail.limits.max_recipients,
-          ratePerHour: mail.limits.rate_per_hour,
         }),
         check: sh`chmod 0644 "$tmp"
 ${verifyMaddy('/usr/local/bin/maddy', sh`"$tmp"`)}`,
@@ -83,15 +104,15 @@ ${verifyMaddy('/usr/local/bin/maddy', sh`"$tmp"`)}`,
       }),
     ),
 
-    // A site that was broken into cannot send past the queue.
-    step('Write who may go out to port 25', [
+    // A site that was broken into cannot send past the queue, and one address cannot hold all connections.
+    step('Write who may reach whom by mail', [
       directory({ path: '/etc/nftables.d' }),
-      file({ path: '/etc/nftables.d/provision.nft', content: outgoing, check: sh`nft -c -f "$tmp"` }),
+      file({ path: '/etc/nftables.d/provision.nft', content: rules, check: sh`nft -c -f "$tmp"` }),
       file({ path: `/etc/systemd/system/${guard}`, content: text(`etc/systemd/system/${guard}`) }),
     ]),
-    step({ title: 'Keep port 25 outwards for maddy', risk: 'mail outage where it is wrong' }, [
+    step({ title: 'Keep port 25 outwards for maddy, and its ports for all', risk: 'mail outage where it is wrong' }, [
       service({ unit: guard, reads: ['/etc/nftables.d/provision.nft', `/etc/systemd/system/${guard}`] }),
-      nftTable({ table: 'provision', rules: outgoing, unit: guard }),
+      nftTable({ table: 'provision', rules, unit: guard }),
     ]),
 
     // A restart takes 0.15 s and cuts clients just as a reload does; a bad reload would leave the unit hanging.
@@ -128,7 +149,7 @@ ${verifyMaddy('/usr/local/bin/maddy', sh`"$tmp"`)}`,
       undeclaredMail({
         credentials: [...accounts, systemLogin(mail)].map(({ name }) => name),
         mailboxes: accounts.flatMap(({ mailboxes }) => mailboxes),
-        domains: domains.map(({ name }) => name),
+        domains: names,
         ...(mail.ldap === undefined ? {} : { directory: ldapPlaces.addresses }),
         others: prune ? 'remove' : 'keep',
       }),

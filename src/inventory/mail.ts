@@ -34,16 +34,29 @@ export const Mail = z.strictObject({
     }),
   limits: z
     .strictObject({
-      max_recipients: z.int().min(1).max(20_000).default(100).meta({ description: 'recipients of one submitted message' }),
-      rate_per_hour: z
+      max_recipients: z.int().min(1).max(1_000).default(100).meta({ description: 'recipients of one submitted message' }),
+      rate_per_hour: z.int().min(1).max(1_000_000).default(300).meta({ description: 'messages an hour of one login' }),
+      recipients_per_hour: z
+        .int()
+        .min(1)
+        .max(10_000_000)
+        .default(1_000)
+        .meta({ description: 'recipients an hour of one login, all its messages together' }),
+      free_percent: z
+        .int()
+        .min(1)
+        .max(50)
+        .default(5)
+        .meta({ description: 'what stays free of the disk of the mail, in percent: below it mail is deferred (452)' }),
+      free_mb: z
         .int()
         .min(1)
         .max(1_000_000)
-        .default(300)
-        .meta({ description: 'messages an hour from one address, and of one sender' }),
+        .default(200)
+        .meta({ description: 'the same in MiB, where that is more; never over a quarter of the disk' }),
     })
     .prefault({})
-    .meta({ description: 'what a stolen password is worth' }),
+    .meta({ description: 'what a stolen password is worth, and what a full disk must not cost' }),
   ldap: Ldap.optional().meta({
     description: 'people of an LDAP directory have mailboxes besides the declared accounts; nobody when left out',
   }),

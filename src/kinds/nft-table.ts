@@ -17,7 +17,10 @@ interface State {
   readonly stamp: string
 }
 
-/** A table of nftables that is in the kernel as its file says: a unit that was started once says nothing of a flush since. */
+/**
+ * A table of nftables that is in the kernel as its file says: a unit that was started once says nothing of a flush since.
+ * What packets have put into its sets and counters is no part of it.
+ */
 export const nftTable = defineKind<NftTable, State>({
   name: 'nft-table',
   key: ({ table }) => table,
@@ -27,7 +30,7 @@ if command -v nft >/dev/null; then tables=$(nft list tables); else tables=; fi
 ${all.map(
   ({ table }) => sh`
 case "$tables" in
-  *${`table inet ${table}`}*) printf 'kernel %s %s\n' ${table} "$(nft -s list table inet ${table} | sha256sum | cut -c1-64)" ;;
+  *${`table inet ${table}`}*) printf 'kernel %s %s\n' ${table} "$(nft -s -t list table inet ${table} | sha256sum | cut -c1-64)" ;;
   *) printf 'absent %s\n' ${table} ;;
 esac
 printf 'stamp %s %s\n' ${table} "$(cat "$provision/stamp/nft-"${table} 2>/dev/null)"`,
@@ -51,7 +54,7 @@ printf 'stamp %s %s\n' ${table} "$(cat "$provision/stamp/nft-"${table} 2>/dev/nu
   apply: ({ table, rules, unit }) => sh`
 systemctl restart -- ${unit}
 mkdir -p -m 0700 -- "$provision/stamp"
-printf '%s %s\n' ${digest(rules)} "$(nft -s list table inet ${table} | sha256sum | cut -c1-64)" > "$provision/stamp/.new"
+printf '%s %s\n' ${digest(rules)} "$(nft -s -t list table inet ${table} | sha256sum | cut -c1-64)" > "$provision/stamp/.new"
 mv -T -- "$provision/stamp/.new" "$provision/stamp/nft-"${table}`,
 })
 

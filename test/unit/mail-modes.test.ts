@@ -58,7 +58,7 @@ test('maddy.conf: a domain signs with its own selector, and one line is enough w
   const signing = (...selectors: readonly (readonly [string, string])[]) =>
     maddyConf({
       ...{ hostname: 'mx1.a.example', primaryDomain: 'a.example', domains: ['a.example', 'b.example', 'c.example'] },
-      ...{ mode: 'separate', certificate: '/c', catchAll: [], rspamd: false, ldap: false, maxRecipients: 1, ratePerHour: 1 },
+      ...{ mode: 'separate', certificate: '/c', catchAll: [], rspamd: false, ldap: false, maxRecipients: 1 },
       system: { address: 's@a.example', to: 'postmaster@a.example' },
       selectors: new Map(selectors),
     })
@@ -83,7 +83,6 @@ test('maddy.conf: nobody of another domain is anybody here, whatever the mode', 
         rspamd: false,
         ldap: false,
         maxRecipients: 1,
-        ratePerHour: 1,
         system: { address: 's@a.example', to: 'postmaster@a.example' },
       },
     })

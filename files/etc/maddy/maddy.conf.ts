@@ -18,9 +18,8 @@ export interface MaddyConf {
   readonly rspamd: boolean
   /** Whether people of an LDAP directory log in as well. */
   readonly ldap: boolean
+  /** Recipients of one submitted message. */
   readonly maxRecipients: number
-  /** Messages an hour that one address, and one sender, may submit. */
-  readonly ratePerHour: number
 }
 
 /**
@@ -39,7 +38,6 @@ export const maddyConf = ({
   rspamd,
   ldap,
   maxRecipients,
-  ratePerHour,
 }: MaddyConf): string => `# Written by provision.
 $(hostname) = ${hostname}
 $(primary_domain) = ${primaryDomain}
@@ -105,13 +103,19 @@ ${catchAll.map(destinationOf).join('')}            destination $(local_domains) 
 }
 
 smtp tcp://0.0.0.0:25 {
+    # Each mail holds one of these from its first recipient on, so one address must not be able to hold them all: the kernel lets it have
+    # 20 connections (/etc/nftables.d/provision.nft). maddy's own limits by address are not used: they are never freed.
     limits {
-        all rate 20 1s
-        all concurrency 10
+        all rate 50 1s
+        all concurrency 200
     }
+    # RFC 5321 4.5.3.2 wants five minutes.
+    read_timeout 5m
+    max_recipients 200
+    ${longLines}
     dmarc yes
     check {
-        require_mx_record
+${gate('incoming')}        require_mx_record
         dkim
         spf
 ${rspamd ? askRspamd : ''}    }
@@ -129,15 +133,18 @@ ${rspamd ? askRspamd : ''}    }
 }
 
 submission tls://0.0.0.0:465 tcp://0.0.0.0:587 {
-    # A stolen password is not worth much: over the limit the client is told 451 and tries again.
+    # A stolen password is not worth much: what a login sends within an hour is counted by provision-mail-check.
     max_recipients ${maxRecipients}
+    ${longLines}
     limits {
         all rate 50 1s
-        ip rate ${ratePerHour} 1h
-        source rate ${ratePerHour} 1h
     }
-    auth &local_authdb
-${ldap ? '    auth &directory\n' : ''}    source $(local_domains) {
+    # Outlook knows no PLAIN.
+    sasl_login yes
+${accounts[mode].submission(domains)}    auth &local_authdb
+${ldap ? '    auth &directory\n' : ''}    check {
+${gate('submission')}    }
+    source $(local_domains) {
         check {
             authorize_sender {
                 prepare_email &local_rewrites
@@ -190,7 +197,7 @@ target.queue remote_queue {
 
 # 993 only: on 143 a password would go over the wire before TLS does.
 imap tls://0.0.0.0:993 {
-    auth &local_authdb
+${accounts[mode].sasl}    auth &local_authdb
 ${ldap ? '    auth &directory\n' : ''}    storage &local_mailboxes
 ${accounts[mode].storage}}
 `
@@ -199,9 +206,12 @@ ${accounts[mode].storage}}
 const ofOurs = (domains: readonly string[]) => `@(${domains.map((domain) => domain.replaceAll('.', '[.]')).join('|')})`
 
 /** Where the modes differ. Each step of a chain has a line of its own. */
+const saslLogin = '    sasl_login yes\n'
 const accounts = {
   separate: {
     login: () => '',
+    submission: () => '',
+    sasl: saslLogin,
     delivery: '',
     mailboxes: () => '',
     known: 'local_mailboxes',
@@ -210,14 +220,19 @@ const accounts = {
   },
   same_credentials: {
     login: (domains: readonly string[]) => `\nauth_map regexp "([^@]+)${ofOurs(domains)}" "$1"\n`,
+    // With LOGIN maddy 0.9.5 maps the name twice, and goes on with the mapped one. On 993 that would be the wrong mailbox: PLAIN alone.
+    submission: (domains: readonly string[]) => `    auth_map regexp "([^@]+)(${ofOurs(domains)})?" "$1"\n`,
+    sasl: '',
     delivery: '',
     mailboxes: () => '',
     known: 'local_mailboxes',
-    senders: sendersOf('email_localpart'),
+    senders: sendersOf('email_localpart_optional'),
     storage: '',
   },
   same_mailbox: {
     login: (domains: readonly string[]) => `\nauth_map regexp "([^@]+)(${ofOurs(domains)})?" "$1"\n`,
+    submission: () => '',
+    sasl: saslLogin,
     delivery: '    delivery_map email_localpart_optional\n',
     mailboxes: (domains: readonly string[]) => `
 table.chain local_accounts {
@@ -237,6 +252,52 @@ function sendersOf(name: string): string {
                     step email_with_domain $(local_domains)
                 }
 `
+}
+
+/** Real senders write whole letters in one line; the default of 4,000 bytes ends in "Internal server error". In bytes. */
+const longLines = 'smtp_max_line_length 1048576'
+
+/** The answers to what provision-mail-check exits with. Any other end of it, of a signal too, is 450 to maddy; 1 and 2 would be more. */
+const gate = (way: 'incoming' | 'submission'): string => {
+  const failed = 'reject 451 4.3.0 "The message could not be checked, try again later"'
+  const before: readonly Answer[] = [
+    ...[1, 2, 75, 255].map((code): Answer => [code, failed]),
+    [170, 'reject 452 4.3.1 "Insufficient system storage, try again later"'],
+    [171, 'reject 450 4.7.1 "This login has sent too many messages within an hour, try again later"'],
+  ]
+  const check = (
+    stage: string,
+    more: string,
+    answers: readonly Answer[],
+  ) => `        command /usr/local/sbin/provision-mail-check ${stage} ${way} "{auth_user}"${more} {
+            run_on ${stage}
+${answers.map(([code, action]) => `            code ${code} ${action}\n`).join('')}        }
+`
+  return check('sender', '', before) + check('body', ' "{rcpts}"', [...before, ...malformed, ...headers[way]])
+}
+type Answer = readonly [code: number, action: string]
+
+/** What the storage cannot parse. */
+const malformed: readonly Answer[] = [
+  [150, 'a multipart without a boundary'],
+  [151, 'a part that is not closed by its boundary'],
+  [152, 'a line in the header of a part that is no header field'],
+  [153, 'a boundary line that is too long or followed by other text'],
+  [154, 'too many parts, or parts nested too deeply'],
+].map(([code, what]) => [Number(code), `reject 550 5.6.0 "Malformed message: ${what}"`])
+
+/** What the header says of its author: DMARC must be able to check it, and a login may only speak for itself. */
+const headers: Readonly<Record<'incoming' | 'submission', readonly Answer[]>> = {
+  incoming: [
+    [140, 'quarantine'],
+    [155, 'reject 550 5.7.1 "There must be exactly one From field, with an address (RFC 7489 6.6.1)"'],
+    [156, 'reject 550 5.7.1 "The From field cannot be read, so DMARC cannot be checked (RFC 7489 6.6.1)"'],
+    [157, 'reject 550 5.7.1 "The From field has several addresses, so DMARC cannot be checked (RFC 7489 6.6.1)"'],
+  ],
+  submission: [
+    [160, 'reject 553 5.7.1 "There must be exactly one From field, with exactly one address"'],
+    [161, 'reject 553 5.7.1 "A Sender field must have the same address as From"'],
+  ],
 }
 
 /** One signature a mail, by the key of its domain; where a key comes to one domain before the others, each selector has its own line. */
