@@ -59,7 +59,8 @@ export const caddy = ({ acme, admin, dns, sites, domains, mail, php, origin, sta
         content: caddyfile({
           directory: acme.directory,
           caBundle: acme.ca === undefined ? undefined : caFile,
-          email: acme.email,
+          // Without one Caddy 2.11.9 may register as “default” when several sites ask at once, is refused, and waits a minute.
+          email: acme.email ?? `postmaster@${mail.primary}`,
           sites: sites.map(({ domain, aliases, root, basic_auth, php: runs }) => ({
             names: [domain, ...aliases],
             root,

@@ -11,6 +11,7 @@ export {
   phpOf,
   suryOf,
   systemLogin,
+  webNames,
 } from './inventory/derived.ts'
 export { bind, type Inventory, inventoryFolder, listInventories, loadInventory } from './inventory/load.ts'
 export { type NebulaNode, nebulaEnds, nebulaNode } from './inventory/nebula-node.ts'

@@ -23,6 +23,8 @@ export interface RunHooks {
   /** Gets an artifact onto this machine, for the host's architecture: where it is, and its digest. */
   obtain(artifact: Artifact): Promise<{ readonly path: string; readonly sha256: string }>
   listener(step: Step): Listener
+  /** What has to be so elsewhere before a step that may differ: the addresses of sites, before a web server asks for certificates. */
+  before?(step: Step, shell: Shell): Promise<void>
   stepStarts(step: Step): void
   stepEnds(step: Step, changed: readonly Drift[]): Promise<void>
   stepFails(step: Step): Promise<void>
@@ -64,6 +66,7 @@ export async function run(
       hooks,
       todo.slice(i).map((one) => one.step),
     )
+    await hooks.before?.(step, state.shell)
     hooks.stepStarts(step)
     const corrected = await runStep(state, step, toTheNext(todo.slice(i + 1)), hooks, leave).catch(async (error: unknown) => {
       await hooks.stepFails(step)

@@ -3,7 +3,7 @@ import { edited } from '../converge.ts'
 import { factsProbe, parseFacts } from '../dns/facts.ts'
 import { noTerminal, ProvisionError } from '../errors.ts'
 import { count, type Plan, plan, select } from '../plan.ts'
-import type { Failure } from '../run.ts'
+import type { Failure, RunHooks } from '../run.ts'
 import type { Step } from '../step.ts'
 import type { Io } from './io.ts'
 import { type Opened, type OpenOptions, open } from './open.ts'
@@ -18,6 +18,8 @@ export interface ApplyOptions extends OpenOptions {
   /** What differs in the zones is published without a question. */
   readonly publish?: boolean | undefined
   readonly only: readonly string[] | undefined
+  /** The mail domain whose sites a run waits for; all of them when left out. */
+  readonly domain?: string | undefined
 }
 
 /**
@@ -53,17 +55,24 @@ export async function apply(given: ApplyOptions, io: Io): Promise<number> {
     if (options.check) return end(unknown > 0 || zones?.code === 1 ? 1 : 2, 0)
     const question = `Correct ${changes} difference${changes === 1 ? '' : 's'} on ${host}?`
     if (!hostIsWell && !options.yes && !(await io.ask!.confirm(question))) return end(changes === 0 ? 1 : 2, 0)
-    const done = hostIsWell ? undefined : await correct(opened, steps, seen, options, io)
+    const web = zones === undefined ? undefined : (await import('./zones.ts')).beforeWeb(opened, zones, options, io)
+    const done = hostIsWell ? undefined : await correct(opened, steps, seen, options, io, web?.before)
     const { changed = [], left = [], failed = [] } = done ?? {}
+    if (changed.some(isOfTheWeb))
+      await (await import('./sites-answer.ts')).sitesAnswer(server, io, { domain: options.domain, shell: done?.session })
     if (failed.length > 0) throw unfinished(host, failed)
     const published =
-      zones === undefined || (await (await import('./zones.ts')).publishLeft(opened, zones, done?.session, options, io))
+      zones === undefined ||
+      (!web?.declined() && (await (await import('./zones.ts')).publishLeft(opened, zones, done?.session, options, io)))
     if (left.length > 0) io.report.error(leftAlone(left))
     return end(left.length > 0 ? 1 : 0, changed.length, published)
   } finally {
     await opened.close()
   }
 }
+
+/** After these the web server may ask for certificates. */
+const isOfTheWeb = ({ resource: { id } }: Drift): boolean => id === 'service:caddy.service'
 
 /** What `--only` calls the zones. */
 const zonesId = 'dns'
@@ -81,12 +90,19 @@ async function look({ connection, host, server }: Opened, steps: readonly Step[]
 }
 
 /** Corrects the host. Returns what was corrected, what a person wrote there and stays, and the login after a change. */
-async function correct(opened: Opened, steps: readonly Step[], seen: Plan, options: ApplyOptions, io: Io) {
+async function correct(
+  opened: Opened,
+  steps: readonly Step[],
+  seen: Plan,
+  options: ApplyOptions,
+  io: Io,
+  before?: RunHooks['before'],
+) {
   const edits = seen.steps.flatMap(({ drift }) => drift).filter((drift) => edited(drift) !== undefined)
   const overwrite = edits.length === 0 || (await mayOverwrite(opened, seen, edits, options, io))
   const { correctAll } = await import('./correct.ts')
   const leave = overwrite ? () => false : (drift: Drift) => edited(drift) !== undefined
-  const { changed, failed, session } = await correctAll(opened, steps, seen, io, leave)
+  const { changed, failed, session } = await correctAll(opened, steps, seen, io, leave, before)
   if (changed.some(({ resource: { kind } }) => kind.name === 'borg-repository'))
     await (await import('./repository-key.ts')).fetchRepositoryKey(options, io)
   return { changed, failed, left: overwrite ? [] : edits, session: changed.length > 0 ? session : undefined }

@@ -15,6 +15,8 @@ export interface ChangeOptions extends OpenOptions {
   readonly yes: boolean
   /** Whether the host is corrected afterwards. */
   readonly apply: boolean
+  /** The mail domain that it is about: its sites alone are waited for. */
+  readonly domain?: string | undefined
 }
 
 /** What a change means beyond the inventory. */

@@ -11,13 +11,14 @@ import type { Io } from './io.ts'
 import type { Opened } from './open.ts'
 import { stopSignals } from './signals.ts'
 
-/** Corrects what the plan says, telling each step; `leave` says which differences stay. Returns what was corrected, and the login that it ended with. Throws ProvisionError. */
+/** Corrects what the plan says, telling each step; `leave` says which differences stay, `before` is called ahead of each step. Returns what was corrected, and the login that it ended with. Throws ProvisionError. */
 export async function correctAll(
   opened: Opened,
   steps: readonly Step[],
   seen: Plan,
   io: Io,
   leave: Leave,
+  before?: RunHooks['before'],
 ): ReturnType<typeof run> {
   await opened.secrets.ensure(steps)
   const recovered = await recover(opened.connection, seen, who())
@@ -25,7 +26,12 @@ export async function correctAll(
   const signals = stopSignals((line) => io.report.say(line))
   const line = io.terminal ? (await import('../ui/tasks.ts')).taskLine : undefined
   try {
-    return await run(opened.connection, fresh, hooks(opened, fresh, io, signals.stopped, line), leave)
+    return await run(
+      opened.connection,
+      fresh,
+      { ...hooks(opened, fresh, io, signals.stopped, line), ...(before && { before }) },
+      leave,
+    )
   } finally {
     signals.forget()
   }

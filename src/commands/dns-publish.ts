@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { isEmpty, leftAlone } from '../dns/changes.ts'
-import { checkZones, type ZoneCheck } from '../dns/check.ts'
+import { type ZoneCheck, zonesLook } from '../dns/check.ts'
 import type { Said } from '../dns/meaning.ts'
 import { plannedChange } from '../dns/planned.ts'
 import { providerOf, publishingKeys } from '../dns/providers.ts'
@@ -17,6 +17,10 @@ export interface PublishOptions extends DnsOptions {
   readonly yes: boolean
   /** What is only added was agreed to already; what is replaced is asked for all the same. */
   readonly agreed?: boolean | undefined
+  /** A name server that cannot be asked is reported and fails nothing, as long as others of its zone show what was published. */
+  readonly others?: 'enough' | undefined
+  /** What is wrong with a zone as a whole, which no record mends, makes the exit code 2. */
+  readonly strict?: boolean | undefined
   /** How many seconds the authoritative servers may take to show it. */
   readonly wait?: number | undefined
 }
@@ -24,7 +28,7 @@ export interface PublishOptions extends DnsOptions {
 /** Shows what has to change in the zones, asks once, does it, and waits until their authoritative servers say so. Returns the exit code. */
 export async function dnsPublish(options: PublishOptions, io: Io): Promise<number> {
   if (!options.yes && io.ask === undefined) throw noTerminal('say --yes to publish, or use “dns check” to look only')
-  return publishZones(await wantedZones(options, io), options, io)
+  return publishZones(await wantedZones(options, io), { ...options, strict: true }, io)
 }
 
 /** The same for records that are known already, with its end told. */
@@ -66,21 +70,22 @@ export async function publish(
     await provider.publish(change, zones.get(change.zone) ?? [])
     io.report.say(`${change.zone}: published at ${provider.name}`)
   }
-  const seen = async () => (await checkZones(zones, look)).map(withoutWildcards)
+  const check = zonesLook([...zones.keys()], look)
+  const seen = async () => (await Promise.all([...zones].map(([zone, records]) => check(zone, records)))).map(withoutWildcards)
   let checks: readonly ZoneCheck[] = await seen()
   // It was written and never given out: a run that died, an API that failed at the last step.
   const silent = checks.filter(({ zone, findings }) => findings.length > 0 && !changes.some((change) => change.zone === zone))
   for (const { zone } of silent) await provider.publish({ zone, add: [], remove: [] }, [])
   checks = await until(checks, seen, options.wait ?? 600, io)
   for (const check of checks) io.report.diff(checkLines(check))
-  const code = exitCode(checks.map(withoutExtra(options.prune === true)))
+  const code = exitCode(checks.map(withoutExtra(options.prune === true)).map(options.others === 'enough' ? withoutDown : same))
   if (code === 2)
     throw new ProvisionError(
       'the zones',
       `are written, and their name servers do not say so after ${options.wait ?? 600} s`,
       '“provision dns check” shows when they do',
     )
-  return { code: code === 0 && checks.some(({ trouble }) => trouble.length > 0) ? 2 : code, changed }
+  return { code: code === 0 && options.strict === true && checks.some(({ trouble }) => trouble.length > 0) ? 2 : code, changed }
 }
 
 /** Asks again, less and less often, until nothing is left that was to be published. */
@@ -112,6 +117,11 @@ const withoutExtra =
     trouble: [],
     findings: check.findings.filter(({ state, ours }) => prune || ours || state !== 'extra'),
   })
+
+const same = (check: ZoneCheck): ZoneCheck => check
+
+/** A server that cannot be asked, beside others that can, is no failure of what was published. */
+const withoutDown = (check: ZoneCheck): ZoneCheck => ({ ...check, unknown: check.unknown.filter(({ others }) => !others) })
 
 /** A change of a zone as an operator reads it, with what is too much and stays. */
 export function changeLines({ zone, add, remove }: ZoneChange, stays: readonly Said[]): readonly string[] {

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { rootCertificates } from 'node:tls'
 import { checkZone } from '../dns/check.ts'
 import { resolvers } from '../dns/servers.ts'
@@ -7,34 +6,34 @@ import { checks } from '../doctor/checks.ts'
 import { dnsThrough } from '../doctor/dns.ts'
 import { examine, type Result } from '../doctor/examine.ts'
 import type { Patient } from '../doctor/patient.ts'
-import { peek } from '../doctor/smtp.ts'
 import type { Inventory, Server } from '../inventory.ts'
 import { resultLines } from '../ui/verdicts.ts'
 import { type ChangeOptions, correct, known, near } from './change.ts'
 import { dkimLines } from './dns-lines.ts'
 import { publishZones } from './dns-publish.ts'
-import { canPublish, type WantedZones, wantedZones } from './dns-wanted.ts'
+import { canPublish, wantedZones } from './dns-wanted.ts'
 import type { Io } from './io.ts'
 import { type Opened, open } from './open.ts'
+import { sitesAnswer } from './sites-answer.ts'
+import { announcedLater } from './zones.ts'
 
 /**
  * A domain that stands in the inventory, until a mail of it is signed and found good: mail, records, web, then the policy that is
  * announced once it is served. What is done already is found done: whatever stopped it, the same command goes on. Returns the exit code.
  */
 export async function goOn(domain: string, options: ChangeOptions, io: Io, { name, file, ...held }: Inventory): Promise<number> {
-  const part = async (id: string) => correct(await known([id], options, io), options, io, near(file))
+  const part = async (id: string) => correct(await known([id], options, io), { ...options, domain }, io, near(file))
   const code = await part('maddy')
   if (code !== 0) return code
   if (!(await canPublish(held))) return byHand(domain, options, io, name, () => part('caddy'))
   const wanted = await wantedZones({ ...options, domain }, io)
-  // Who is told of a policy asks for it at once.
-  const first = only(wanted, (record) => !record.startsWith('_mta-sts.'))
-  const published = await publishZones(first, { ...options, agreed: true }, io)
+  const published = await publishZones(announcedLater(wanted), { ...options, agreed: true, others: 'enough' }, io)
   if (published !== 0) return published
   const web = await part('caddy')
   if (web !== 0) return web
-  await certified(domain, wanted.server, io)
-  const announced = await publishZones(wanted, { ...options, agreed: true }, io)
+  // Where this run has changed Caddy it has waited already.
+  await sitesAnswer(wanted.server, io, { domain, limit: 20_000 })
+  const announced = await publishZones(wanted, { ...options, agreed: true, others: 'enough' }, io)
   return announced === 0 ? verdict(domain, options, io) : announced
 }
 
@@ -44,7 +43,7 @@ async function byHand(domain: string, options: ChangeOptions, io: Io, name: stri
   if (code !== 0) return code
   const { server, zones } = await wantedZones({ ...options, domain }, io)
   const { findings, unknown } = await checkZone(domain, zones.get(domain) ?? [], { resolvers: resolvers(server.dns.lookup) })
-  if (findings.length + unknown.length === 0) return verdict(domain, options, io)
+  if (findings.length === 0 && unknown.every(({ others }) => others)) return verdict(domain, options, io)
   io.report.diff(await dkimLines(domain, server.dns.ttl, options, io))
   io.report.say(`its records are not all there yet: provision dns check --domain ${domain} --host ${name} prints each`)
   io.report.say(`once they are, provision domain add ${domain} --host ${name} goes on`)
@@ -60,21 +59,6 @@ async function verdict(domain: string, options: ChangeOptions, io: Io): Promise<
   if (verdicts.includes('error')) return 2
   io.report.diff([`${domain} is well: a mail of it was sent, came back, and passes SPF, DKIM and DMARC`])
   return 0
-}
-
-/** Caddy gets a certificate for each name of it by itself, once the name leads here. Without one after three minutes, the verdict says so. */
-async function certified(domain: string, { address, domains, acme }: Server, io: Io): Promise<void> {
-  const policy = domains.find(({ name }) => name === domain)?.mta_sts.served === 'here' ? ['mta-sts'] : []
-  const names = ['autoconfig', 'autodiscover', ...policy].map((label) => `${label}.${domain}`)
-  const trusted = trustedOf(acme)
-  const end = performance.now() + 180_000
-  for (let rest = 300, told = false; performance.now() < end; rest = Math.min(rest * 1.5, 5000)) {
-    const shown = await Promise.all(names.map((name) => peek({ address, port: 443, name, trusted }).catch(() => undefined)))
-    if (shown.every((one) => one !== undefined && one.distrust === undefined)) return
-    if (!told) io.report.say('waiting for the certificates of its names')
-    told = true
-    await pause(rest)
-  }
 }
 
 /** Everything that strangers see of it. */
@@ -115,8 +99,3 @@ async function patientOf({ server, store, playbooks, connection }: Opened, domai
     },
   }
 }
-
-const only = ({ zones, ...rest }: WantedZones, keep: (name: string) => boolean): WantedZones => ({
-  ...rest,
-  zones: new Map([...zones].map(([zone, records]) => [zone, records.filter(({ name }) => keep(name))])),
-})

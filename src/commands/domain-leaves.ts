@@ -39,7 +39,8 @@ export async function leaving(
   const zones = new Map(there.filter(({ change }) => !isEmpty(change)).map(({ zone, records }) => [zone, records]))
   return {
     lines: there.flatMap(({ change }) => changeLines(change, [])),
-    take: async () => (zones.size === 0 ? 0 : publishZones({ server: before, store, zones }, { ...options, yes: true }, io)),
+    take: async () =>
+      zones.size === 0 ? 0 : publishZones({ server: before, store, zones }, { ...options, yes: true, others: 'enough' }, io),
   }
 }
 

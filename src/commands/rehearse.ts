@@ -8,7 +8,7 @@ import type { Rehearsal } from '../rehearsal/open.ts'
 import { againAsRoot } from '../rehearsal/platform.ts'
 import { proofs } from '../rehearsal/prove.ts'
 import { findRehearsal, startRehearsal, stopRehearsal } from '../rehearsal/rehearsal.ts'
-import { zonesOf } from '../rehearsal/zones.ts'
+import { emptyZonesOf } from '../rehearsal/zones.ts'
 import { root } from '../text.ts'
 import { seconds } from '../ui/report.ts'
 import { apply } from './apply.ts'
@@ -65,7 +65,8 @@ export async function rehearse(options: RehearseOptions, io: Io): Promise<number
       name: named(inventory, options),
       vm: options.vm === true,
       mxname: inventory.server.mail.hostname,
-      zones: zonesOf(inventory.server),
+      // As of whoever begins: the run publishes them.
+      zones: emptyZonesOf(inventory.server),
       onProgress: say,
     }))
   try {

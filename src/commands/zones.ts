@@ -1,13 +1,15 @@
-import { type ZoneCheck, zoneLook } from '../dns/check.ts'
+import { type Finding, type ZoneCheck, zonesLook } from '../dns/check.ts'
 import { readFacts } from '../dns/facts.ts'
 import { desiredRecords, type HostFacts } from '../dns/records.ts'
 import { resolvers } from '../dns/servers.ts'
+import { ProvisionError } from '../errors.ts'
 import type { Server } from '../inventory.ts'
 import type { Shell } from '../shell.ts'
+import type { Step } from '../step.ts'
 import type { ZonesTold } from '../ui/report.ts'
 import { exitCode, summary, zonesTold } from '../ui/zones.ts'
 import type { ApplyOptions } from './apply.ts'
-import { canPublish } from './dns-wanted.ts'
+import { canPublish, type WantedZones } from './dns-wanted.ts'
 import type { Io } from './io.ts'
 import type { Opened } from './open.ts'
 
@@ -25,21 +27,26 @@ export interface ZonesSeen {
  * follows from the host's keys, and says how the zones stand. Neither throws for the network.
  */
 export function zonesAhead(server: Server): (facts: HostFacts) => Promise<ZonesSeen> {
-  const look = { resolvers: resolvers(server.dns.lookup) }
   const known = desiredRecords(server)
+  const check = zonesLook([...known.keys()], { resolvers: resolvers(server.dns.lookup) })
   const going = [...known].map(([zone, records]) => {
-    const check = zoneLook(zone, look)
-    const ahead = check(records)
+    const ahead = check(zone, records)
     // Waited for below, unless the host cannot be looked at: then nobody does.
     ahead.catch(() => undefined)
-    return { zone, check, ahead }
+    return { zone, ahead }
   })
   const asked = new Set([...known.values()].flat().map(at))
   return async (facts) => {
     const all = desiredRecords(server, facts)
     const checks = await Promise.all(
-      going.map(async ({ zone, check, ahead }) =>
-        joined(await ahead, await check((all.get(zone) ?? []).filter((record) => !asked.has(at(record))))),
+      going.map(async ({ zone, ahead }) =>
+        joined(
+          await ahead,
+          await check(
+            zone,
+            (all.get(zone) ?? []).filter((record) => !asked.has(at(record))),
+          ),
+        ),
       ),
     )
     return { facts, checks, told: zonesTold(checks, facts.damaged), code: exitCode(checks) }
@@ -53,6 +60,48 @@ export async function mayPublish({ server, store }: Opened): Promise<void> {
   await store.ensure(publishingKeys(server))
   providerOf(server, [])
 }
+
+/** What a run does with the zones before its web server asks for certificates. */
+export interface BeforeWeb {
+  readonly before: (step: Step, shell: Pick<Shell, 'run'>) => Promise<void>
+  /** Somebody was asked, and said no: they are not asked again at the end. */
+  declined(): boolean
+}
+
+/**
+ * Publishes the addresses, and all else but what announces a policy that is not served yet, before the step that runs the web server:
+ * a CA that finds no address counts a failed validation, and Caddy then waits for minutes to hours. Where nobody agreed to that, or no
+ * address is missing or wrong, nothing is done. A failure is reported and ends no run: the end of it publishes once more.
+ */
+export function beforeWeb({ server, store }: Opened, zones: ZonesSeen | undefined, options: ApplyOptions, io: Io): BeforeWeb {
+  let declined = false
+  let done = !(zones?.checks ?? []).some(({ findings }) => findings.some(isAddress))
+  const before: BeforeWeb['before'] = async ({ resources }, shell) => {
+    if (done || !resources.some(({ id }) => id === webUnit)) return
+    done = true
+    if (!options.publish && (io.ask === undefined || options.yes || !(await canPublish({ server, store })))) return
+    try {
+      const wanted = announcedLater({ server, store, zones: desiredRecords(server, await readFacts(shell, server)) })
+      const { publish } = await import('./dns-publish.ts')
+      const { code, changed } = await publish(wanted, { ...options, yes: options.publish === true, others: 'enough' }, io)
+      declined = code === 2 && changed === 0 && !options.publish
+    } catch (error) {
+      if (!(error instanceof ProvisionError)) throw error
+      io.report.say(`${error.where}: ${error.message}; the run goes on, and certificates come once the names lead here`)
+    }
+  }
+  return { before, declined: () => declined }
+}
+
+const webUnit = 'service:caddy.service'
+
+const isAddress = ({ type, state }: Finding): boolean => (type === 'A' || type === 'AAAA') && state !== 'extra'
+
+/** These records without those that announce an MTA-STS policy: whoever reads one asks for the policy at once. */
+export const announcedLater = (wanted: WantedZones): WantedZones => ({
+  ...wanted,
+  zones: new Map([...wanted.zones].map(([zone, all]) => [zone, all.filter(({ name }) => !name.startsWith('_mta-sts.'))])),
+})
 
 /**
  * Publishes what differs in the zones, when the host is as declared: at once with `--publish`, else when somebody says so. Where neither is, it
@@ -71,7 +120,7 @@ export async function publishLeft(
   const { publish } = await import('./dns-publish.ts')
   if (options.publish || (io.ask !== undefined && !options.yes && (await canPublish({ server, store })))) {
     const wanted = { server, store, zones: desiredRecords(server, facts) }
-    return (await publish(wanted, { ...options, yes: options.publish === true }, io)).code === 0
+    return (await publish(wanted, { ...options, yes: options.publish === true, others: 'enough' }, io)).code === 0
   }
   io.report.say(
     server.dns.provider === 'manual'

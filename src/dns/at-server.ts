@@ -5,21 +5,24 @@ import type { Said } from './meaning.ts'
 import type { Authority } from './servers.ts'
 
 /** Whether a name server speaks for a zone. */
-export interface Speaks {
-  /** Why it could not be asked. */
-  readonly why?: string | undefined
-  readonly noWay: boolean
-}
+export type Speaks =
+  /** It does: it answers NOERROR, with authority. */
+  | { readonly type: 'speaks'; readonly serial: number }
+  /** It answers, and does not have the zone: what it says counts for nothing. */
+  | { readonly type: 'lame'; readonly why: string }
+  /** It could not be asked; `silent`: not even a refusal came back. */
+  | { readonly type: 'unknown'; readonly why: string; readonly silent: boolean }
 
 /** Whether a name server speaks for the zone at all: one that is down is waited for once. */
 export async function speaks(server: Authority, zone: string, look: Asking): Promise<Speaks> {
   try {
-    const { rcode, authoritative } = await ask(server, { name: zone, type: 'SOA' }, look)
-    if (rcode === 'NOERROR' && authoritative) return { noWay: false }
-    return { why: `it does not speak for ${zone}${rcode === 'NOERROR' ? '' : `: ${rcode}`}`, noWay: false }
+    const { rcode, authoritative, answers } = await ask(server, { name: zone, type: 'SOA' }, look)
+    const soa = answers.find((answer) => answer.type === 'SOA')
+    if (rcode === 'NOERROR' && authoritative) return { type: 'speaks', serial: soa?.data.serial ?? 0 }
+    return { type: 'lame', why: `it does not speak for ${zone}${rcode === 'NOERROR' ? '' : `: ${rcode}`}` }
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
-    return { why: error.message, noWay: error.unreachable }
+    return { type: 'unknown', why: error.message, silent: error.silent }
   }
 }
 

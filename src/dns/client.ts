@@ -33,6 +33,7 @@ export interface Reply {
   readonly authentic: boolean
   readonly answers: readonly Answer[]
   readonly authorities: readonly Answer[]
+  readonly additionals: readonly Answer[]
 }
 
 /** How long, and how. */
@@ -49,14 +50,20 @@ export interface Asking {
 
 /** A name server did not answer, or not in a way that can be read: what it knows is unknown. */
 export class NoAnswer extends Error {
-  /** This machine has no way to such an address at all. */
-  readonly unreachable: boolean
+  /** Nothing at all came back: the server is down, or this machine has no way to it. */
+  readonly silent: boolean
 
-  constructor(message: string, unreachable = false) {
+  constructor(message: string, silent = false) {
     super(message)
-    this.unreachable = unreachable
+    this.silent = silent
   }
 }
+
+/** IPv4 or IPv6, as a person says it. */
+export type Family = 'IPv4' | 'IPv6'
+
+/** The family of an address. */
+export const familyOf = (address: string): Family => (isIPv6(address) ? 'IPv6' : 'IPv4')
 
 /** Asks one name server one thing: by UDP, again when nothing comes, and by TCP what did not fit. Throws NoAnswer. */
 export async function ask(server: NameServer, query: Query, asking: Asking = {}): Promise<Reply> {
@@ -67,7 +74,7 @@ export async function ask(server: NameServer, query: Query, asking: Asking = {})
     if (packet !== undefined) return replyOf(packet)
     if (i === tries.length - 1) break
   }
-  throw new NoAnswer(`no answer within ${tries.reduce((sum, one) => sum + one, 0) / 1000} s`)
+  throw new NoAnswer(`no answer within ${tries.reduce((sum, one) => sum + one, 0) / 1000} s`, true)
 }
 
 /** Does this to each of them, at most so many at a time. */
@@ -89,6 +96,7 @@ function replyOf(packet: DecodedPacket): Reply {
     authentic: packet.flag_ad,
     answers: packet.answers ?? [],
     authorities: packet.authorities ?? [],
+    additionals: packet.additionals ?? [],
   }
 }
 
@@ -175,6 +183,6 @@ function read(message: Buffer, id: number, { name, type }: Query): DecodedPacket
 }
 
 function refused(error: NodeJS.ErrnoException): NoAnswer {
-  const noWay = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(error.code ?? '')
-  return new NoAnswer(error.code === 'ECONNREFUSED' ? 'nothing listens there' : error.message, noWay)
+  // All but a refusal is this machine's own: ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL (a scope of IPv6), EADDRNOTAVAIL.
+  return error.code === 'ECONNREFUSED' ? new NoAnswer('nothing listens there') : new NoAnswer(error.message, true)
 }

@@ -10,6 +10,8 @@ export interface Authorities {
   readonly names: readonly string[]
   /** Each of their addresses. */
   readonly servers: readonly Authority[]
+  /** Those without an address: `unknown` where that could not be looked up. */
+  readonly nameless: readonly { readonly name: string; readonly unknown?: string }[]
 }
 
 /** A name server of a zone, at one address. */
@@ -44,25 +46,51 @@ export async function lookUp(from: readonly NameServer[], query: Query, asking: 
 
 /** Which zone a name is in, and who speaks for it. Throws NoAnswer when that cannot be found out, or nobody does. */
 export async function authorities(name: string, from: readonly NameServer[]): Promise<Authorities> {
-  const { rcode, answers, authorities: above } = await lookUp(from, { name, type: 'SOA' }, byItself)
-  const soa = [...answers, ...above].find(({ type }) => type === 'SOA')
-  const zone = soa?.name.toLowerCase()
-  if (zone === undefined || zone === '' || zone === '.' || !(name === zone || name.endsWith(`.${zone}`)))
+  const zone = await zoneHolding(name, from)
+  const found = await nameServers(zone, from)
+  const { names, servers } = found
+  if (names.length === 0) throw new NoAnswer(`${zone} has no name servers`)
+  if (servers.length === 0) throw new NoAnswer(`its name servers, ${names.join(' and ')}, have no address`)
+  return found
+}
+
+/** The zone that a name of ours is in. Throws NoAnswer where there is none, or none below a top level domain. */
+export async function zoneHolding(name: string, from: readonly NameServer[]): Promise<string> {
+  const { rcode, zone } = await ownerOf(name, from)
+  if (zone === undefined || zone === '.' || !(name === zone || name.endsWith(`.${zone}`)))
     throw new NoAnswer(rcode === 'NXDOMAIN' ? 'there is no such domain' : 'nobody says in which zone it is')
   if (!zone.includes('.')) throw new NoAnswer(`there is no such domain below ${zone}`)
-  const names = textOf((await lookUp(from, { name: zone, type: 'NS' }, byItself)).answers, 'NS')
-  if (names.length === 0) throw new NoAnswer(`${zone} has no name servers`)
-  const addressed = names.flatMap((one) => (['A', 'AAAA'] as const).map((type) => ({ one, type })))
-  const found = await inParallel(8, addressed, async ({ one, type }) =>
-    textOf((await lookUp(from, { name: one, type }, byItself)).answers, type).map((address) => ({
-      name: one,
-      address,
-      port: 53,
-    })),
-  )
-  const servers = found.flat()
-  if (servers.length === 0) throw new NoAnswer(`its name servers, ${names.join(' and ')}, have no address`)
-  return { zone, names, servers }
+  return zone
+}
+
+/** The zone above a zone, and some of its name servers: a top level domain has a dozen, and each says the same. Throws NoAnswer. */
+export async function parentOf(zone: string, from: readonly NameServer[], most = 4): Promise<Authorities> {
+  const above = zone.split('.').slice(1).join('.')
+  const { zone: parent } = await ownerOf(above === '' ? '.' : above, from)
+  if (parent === undefined) throw new NoAnswer(`nobody says which zone is above ${zone}`)
+  return nameServers(parent, from, most)
+}
+
+async function ownerOf(name: string, from: readonly NameServer[]) {
+  const { rcode, answers, authorities: above } = await lookUp(from, { name, type: 'SOA' }, byItself)
+  const soa = [...answers, ...above].find(({ type }) => type === 'SOA')
+  return { rcode, zone: soa === undefined ? undefined : soa.name.toLowerCase() || '.' }
+}
+
+/** The name servers of a zone with their addresses, each looked up in its own try. */
+async function nameServers(zone: string, from: readonly NameServer[], most = Number.POSITIVE_INFINITY): Promise<Authorities> {
+  const names = textOf((await lookUp(from, { name: zone, type: 'NS' }, byItself)).answers, 'NS').slice(0, most)
+  const looked = await inParallel(8, names, async (name) => {
+    const tries = await Promise.allSettled(
+      (['A', 'AAAA'] as const).map(async (type) => textOf((await lookUp(from, { name, type }, byItself)).answers, type)),
+    )
+    const addresses = tries.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
+    const failed = tries.find((one) => one.status === 'rejected')?.reason as unknown
+    if (failed !== undefined && !(failed instanceof NoAnswer)) throw failed
+    const nameless = addresses.length > 0 ? [] : [{ name, ...(failed === undefined ? {} : { unknown: failed.message }) }]
+    return { nameless, servers: addresses.map((address) => ({ name, address, port: 53 })) }
+  })
+  return { zone, names, servers: looked.flatMap(({ servers }) => servers), nameless: looked.flatMap((one) => one.nameless) }
 }
 
 /** A zone with a wrong DS is found all the same: to be told about it. */

@@ -87,6 +87,18 @@ export function mtaStsPolicy({ mta_sts: { mode, max_age } }: Pick<Domain, 'mta_s
   return ['version: STSv1', `mode: ${mode}`, `mx: ${mx}`, `max_age: ${max_age}`, ''].join('\r\n')
 }
 
+/** The names that the web server answers under, and gets a certificate for each: sites, and what mail clients and servers ask for. */
+export const webNames = ({ sites, domains }: Pick<Server, 'sites' | 'domains'>): readonly string[] => [
+  ...new Set([
+    ...sites.flatMap(({ domain, aliases }) => [domain, ...aliases]),
+    ...domains.flatMap(({ name, mta_sts }) => [
+      `autoconfig.${name}`,
+      `autodiscover.${name}`,
+      ...(mta_sts.served === 'here' ? [`mta-sts.${name}`] : []),
+    ]),
+  ]),
+]
+
 /** The PHP that is declared: its version, its packages, and the modules that its source does not have. */
 export function phpOf({ source, modules }: Pick<NonNullable<Server['php']>, 'source' | 'modules'>) {
   const version = source === 'sury' ? '8.3' : '8.2'

@@ -30,7 +30,10 @@ export const Acme = z
         example: 'ca.pem',
         description: 'what a CA of one’s own is trusted by: a PEM file beside the inventory, or its text',
       }),
-    email: MailAddress.optional().meta({ example: 'postmaster@xoyize.xyz', description: 'the address of the ACME account' }),
+    email: MailAddress.optional().meta({
+      example: 'postmaster@xoyize.xyz',
+      description: 'the address of the ACME account; Caddy’s is postmaster of the primary domain when left out',
+    }),
     caa: HostName.default('letsencrypt.org').meta({ description: 'the CA as CAA records name it' }),
   })
   .prefault({})

@@ -3,7 +3,7 @@ import { type Domain, mtaStsPolicy, type Server } from '../inventory.ts'
 import { sh } from '../sh.ts'
 import type { Rehearsal } from './open.ts'
 import type { Proof } from './prove.ts'
-import { answered, quicVersions } from './web.ts'
+import { answered, quicVersions, requestsOf } from './web.ts'
 
 /** What a visitor and another mail server find on 443. */
 export function webProofs(rehearsal: Rehearsal, server: Server, password: (name: string) => string): readonly Proof[] {
@@ -14,6 +14,7 @@ export function webProofs(rehearsal: Rehearsal, server: Server, password: (name:
       : [
           { title: `https://${site.domain} answers`, try: () => fetchSite(rehearsal, site, password) },
           { title: 'HTTP/3 is spoken on 443/udp', try: () => speaksHttp3(rehearsal) },
+          { title: 'the CA never looked for a site in vain', try: () => neverInVain(rehearsal) },
         ]),
     ...server.domains
       .filter(({ mta_sts }) => mta_sts.served === 'here')
@@ -43,6 +44,13 @@ async function speaksHttp3(rehearsal: Rehearsal): Promise<string> {
   const versions = await quicVersions(rehearsal)
   if (!versions.includes(1)) throw new ProvisionError('443/udp', `speaks no QUIC 1, but ${versions.join(' ') || 'nothing'}`)
   return 'QUIC 1'
+}
+
+/** A failed validation counts against the CA's limit, and Caddy then waits longer each time. */
+async function neverInVain({ host }: Rehearsal): Promise<string> {
+  const { obtained, failed } = await requestsOf(host)
+  if (failed.length > 0) throw new ProvisionError('caddy', `had ${failed.length} failed validations: ${failed[0]}`)
+  return `${obtained.length} certificates, no failed validation`
 }
 
 async function policyServed(rehearsal: Rehearsal, domain: Domain, mx: string): Promise<string> {

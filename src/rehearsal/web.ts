@@ -1,7 +1,9 @@
 import { createSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
 import { type Answer, type Question as Asked, ask as askAt } from '../doctor/https.ts'
+import { sh } from '../sh.ts'
 import { until } from './local.ts'
+import type { Machine } from './machine.ts'
 import type { Rehearsal } from './open.ts'
 
 /** What a client asks the host for. */
@@ -45,4 +47,17 @@ export function quicVersions({ host }: Rehearsal): Promise<readonly number[]> {
     })
     socket.send(hello, 443, host.address)
   })
+}
+
+/** What Caddy's journal says of its requests to the CA: the names that it got a certificate for, in order, and each failed validation. */
+export async function requestsOf(
+  host: Pick<Machine, 'must'>,
+): Promise<{ readonly obtained: readonly string[]; readonly failed: readonly string[] }> {
+  const lines = (await host.must(sh`journalctl -q -u caddy.service -o cat --no-pager`)).split('\n')
+  return {
+    obtained: lines.flatMap((line) => /"msg":"certificate obtained successfully","identifier":"([^"]+)"/.exec(line)?.[1] ?? []),
+    failed: lines.filter((line) =>
+      /"msg":"(?:challenge failed|validating authorization|could not get certificate|will retry)/.test(line),
+    ),
+  }
 }

@@ -15,3 +15,9 @@ export const zonesOf =
       text: `${records.map(recordText).join('\n')}\n`,
     }))
   }
+
+/** The zones of a server's domains as they are before anything was ever published: a name server, and nothing else. */
+export const emptyZonesOf =
+  ({ domains }: Pick<Server, 'domains'>) =>
+  (): readonly Zone[] =>
+    domains.map(({ name }) => ({ name, text: '' }))

@@ -1,6 +1,7 @@
 import { written } from '../dns/at-server.ts'
 import type { Finding, ZoneCheck } from '../dns/check.ts'
 import type { Said } from '../dns/meaning.ts'
+import type { Trouble } from '../dns/trouble.ts'
 import { dataText, recordText } from '../dns/zone.ts'
 import type { ZonesTold } from './report.ts'
 
@@ -15,12 +16,14 @@ export function checkLines({ zone, findings, unknown, trouble, notes }: ZoneChec
   if (findings.length + unknown.length + trouble.length + notes.length === 0) return []
   return [
     `${zone}:`,
-    ...trouble.map((line) => `  ! ${line}`),
+    ...trouble.flatMap(troubleLines),
     ...findings.flatMap(findingLines),
     ...unknown.map(({ where, why }) => `  ? ${where}: ${why}`),
     ...notes.map((note) => `  – ${note}`),
   ]
 }
+
+const troubleLines = ({ message, next }: Trouble): readonly string[] => [`  ! ${message}`, `    → ${next}`]
 
 /** A check as events. */
 export const checkEvents = ({ zone, findings, unknown, trouble, notes }: ZoneCheck): readonly ZoneEvent[] => [
@@ -36,7 +39,7 @@ export const checkEvents = ({ zone, findings, unknown, trouble, notes }: ZoneChe
     at: at.map(({ address }) => address),
   })),
   ...unknown.map(({ where, why }) => ({ event: 'unknown', zone, id: where, why })),
-  ...trouble.map((why) => ({ event: 'trouble', zone, why })),
+  ...trouble.map(({ verdict, message, next }) => ({ event: 'trouble', zone, verdict, why: message, next })),
   ...notes.map((why) => ({ event: 'note', zone, id: zone, why })),
 ]
 
@@ -74,7 +77,7 @@ function planLines({ zone, findings, unknown, trouble, notes }: ZoneCheck): read
   })
   return [
     ...(lines.length + unknown.length + trouble.length === 0 ? [] : [`zone ${zone}`]),
-    ...trouble.map((line) => `  ! ${line}`),
+    ...trouble.flatMap(troubleLines),
     ...lines,
     ...unknown.map(({ where, why }) => `  ? ${where}: ${why}`),
     ...notes.map((note) => `  – ${zone} ${note}`),

@@ -1,7 +1,7 @@
 import { type NameServer, NoAnswer } from '../client.ts'
 import { dataOf } from '../data.ts'
-import { authorities, lookUp } from '../servers.ts'
-import { signing, signingTrouble } from '../signing.ts'
+import { lookUp } from '../servers.ts'
+import { signingAlone } from '../zone-health.ts'
 import { type Remark, remark, textOf } from './zone.ts'
 import { parseZoneFile } from './zone-file.ts'
 
@@ -47,13 +47,11 @@ export async function lintOutside(
       }),
     ),
     looked(`the DS of ${zone}`, async () => {
-      const [server] = (await authorities(zone, resolvers)).servers
-      const state = server === undefined ? 'unsigned' : await signing(zone, server, resolvers)
-      const trouble = signingTrouble(zone, state)
+      const { trouble, signing } = await signingAlone(zone, resolvers)
       const tlsa = records.find(({ type }) => type === 'TLSA')
-      if (trouble !== undefined)
-        remarks.push({ line: 1, name: zone, level: state === 'wrong DS' ? 'error' : 'warning', message: trouble })
-      else if (state === 'unsigned' && tlsa !== undefined)
+      for (const { verdict, message, next } of trouble)
+        remarks.push({ line: 1, name: zone, level: verdict, message: `${message}: ${next}` })
+      if (signing === 'unsigned' && tlsa !== undefined)
         remarks.push(remark(tlsa, 'warning', `${zone} is not signed (no DS): TLSA counts for nothing`))
     }),
   ])

@@ -4,7 +4,7 @@ import type { Server } from '../../inventory.ts'
 import { seenAt } from '../at-server.ts'
 import { isEmpty } from '../changes.ts'
 import { inParallel, type NameServer, NoAnswer } from '../client.ts'
-import { authorities, lookUp } from '../servers.ts'
+import { lookUp, zoneHolding } from '../servers.ts'
 import { Refused, type TsigKey, update } from '../update.ts'
 import type { Provider } from './provider.ts'
 
@@ -39,7 +39,7 @@ export function nsupdate(dns: Nsupdate, resolvers: readonly NameServer[]): Provi
       if (isEmpty(change)) return
       await failing(`the update of ${change.zone}`, async () => {
         // A domain may be a part of a zone.
-        const { zone } = await authorities(change.zone, resolvers)
+        const zone = await zoneHolding(change.zone, resolvers)
         // A wildcard may have answered for an address, and it stops where something new stands. Adding what is there changes nothing.
         const addresses = records.filter(({ type, absent }) => !absent && (type === 'A' || type === 'AAAA'))
         await update(await server, { ...change, zone, add: [...change.add, ...addresses] }, key())

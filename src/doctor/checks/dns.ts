@@ -21,7 +21,7 @@ export const dns: Check = {
     const seen = checked.flatMap(({ zone, findings, unknown, trouble, servers }) => {
       const own = findings.filter((one) => !elsewhere(one))
       return [
-        ...trouble.map((one) => error(zone, one, 'provision dns check --host X')),
+        ...trouble.map(({ verdict, message, next }) => ({ subject: zone, verdict, message, next })),
         ...own.map(told),
         ...unknown.map(({ where, why }) => blind(where, why, 'provision dns check --host X')),
         ...(own.length + unknown.length + trouble.length === 0
