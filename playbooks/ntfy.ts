@@ -1,5 +1,6 @@
 import { notify, notifyCurl } from '../files/usr/local/sbin/provision-notify.ts'
 import type { Server } from '../src/inventory.ts'
+import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
 import { packages } from '../src/kinds/packages.ts'
 import { sh } from '../src/sh.ts'
@@ -24,6 +25,13 @@ export const ntfy = ({ hostname, ntfy: to, acme }: Ntfy): Playbook =>
               content: notifyCurl({ ...to, token: to.token, ca: acme.ca === undefined ? undefined : caFile }),
             }),
           ]),
+      // What has been reported is remembered the same way by all programs that report.
+      directory({ path: '/usr/local/lib/provision' }),
+      file({
+        path: '/usr/local/lib/provision/reported.sh',
+        content: text('usr/local/lib/provision/reported.sh'),
+        check: sh`sh -n "$tmp"`,
+      }),
       script('provision-notify', notify({ hostname, config: to === undefined ? undefined : config })),
       script('provision-updates', text('usr/local/sbin/provision-updates')),
       file({

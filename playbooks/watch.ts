@@ -1,6 +1,6 @@
+import { heartbeatCurl, watchConf, watchPlaces } from '../files/etc/provision/watch.conf.ts'
 import { bansTimer } from '../files/etc/systemd/system/provision-bans.timer.ts'
 import { visitors } from '../files/usr/local/sbin/provision-visitors.ts'
-import { heartbeatCurl, watch as script, watchPlaces } from '../files/usr/local/sbin/provision-watch.ts'
 import { nebulaEnds, reverseName, type Server } from '../src/inventory.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
@@ -33,16 +33,20 @@ export const watch = ({
     step('Configure the watch', [
       ...(heartbeat === undefined ? [] : [file({ path: config, mode: '0600', content: heartbeatCurl(heartbeat) })]),
       file({
-        path: '/usr/local/sbin/provision-watch',
-        mode: '0755',
-        content: script({
-          ...{ units, messages, recipients },
+        path: '/etc/provision/watch.conf',
+        content: watchConf({
+          ...{ units, messages, recipients, probe: '' },
           blocklists: doctor.blocklists.flatMap((list) => [
             { list, own: reverseName(address, ''), test: reverseName('127.0.0.2', '') },
             ...(address6 === undefined ? [] : [{ list, own: reverseName(address6, ''), test: reverseName('::ffff:7f00:2', '') }]),
           ]),
           heartbeat: heartbeat === undefined ? undefined : config,
         }),
+      }),
+      file({
+        path: '/usr/local/sbin/provision-watch',
+        mode: '0755',
+        content: text('usr/local/sbin/provision-watch'),
         check: sh`sh -n "$tmp"`,
       }),
       directory({ path: watchPlaces.told, mode: '0700' }),

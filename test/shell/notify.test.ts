@@ -105,15 +105,20 @@ const log = `2026-11-20 06:11:02,101 INFO Starting unattended upgrades script
 
 /** What provision-updates tells of a log, the second time too. */
 function updates(name: string, text: string): readonly string[] {
-  const [file, told, bin] = [join(dir, name), join(dir, `${name}.told`), join(dir, `${name}.bin`)]
+  const [file, state, bin] = [join(dir, name), join(dir, `${name}.state`), join(dir, `${name}.bin`)]
   mkdirSync(bin)
   writeFileSync(file, text)
   writeFileSync(join(bin, 'provision-notify'), `#!/bin/sh\nprintf '%s|' "$@" >> ${file}.said\n`, { mode: 0o755 })
   writeFileSync(`${file}.said`, '')
-  const path = new URL('../../files/usr/local/sbin/provision-updates', import.meta.url).pathname
+  const files = new URL('../../files', import.meta.url).pathname
   for (const _ of [1, 2]) {
-    const { status, stderr } = spawnSync('dash', [path, file, told], {
-      env: { PATH: `${bin}:${process.env.PATH}` },
+    const { status, stderr } = spawnSync('dash', [join(files, 'usr/local/sbin/provision-updates'), file], {
+      env: {
+        PATH: `${bin}:${process.env.PATH}`,
+        PROVISION_ROOT: files,
+        PROVISION_STATE: state,
+        PROVISION_RUN: `${state}.run`,
+      },
       encoding: 'utf8',
     })
     assert.deepEqual([status, stderr], [0, ''])

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { visitors } from '../../files/usr/local/sbin/provision-visitors.ts'
 
 let dir: string
@@ -16,7 +17,12 @@ before(() => {
   writeFileSync(join(dir, 'visitors'), visitors({ known }).replace(/ PATH=\S+/, ''))
 })
 after(() => rmSync(dir, { recursive: true, force: true }))
-beforeEach(() => rmSync(join(dir, 'state'), { recursive: true, force: true }))
+beforeEach(() => {
+  for (const name of ['state', 'run']) rmSync(join(dir, name), { recursive: true, force: true })
+})
+const files = fileURLToPath(new URL('../../files', import.meta.url))
+/** Where it is kept in memory; `state` is the disk. */
+const kept = (name: string) => join(dir, 'run', 'watch', name)
 
 /** The table of fail2ban 1.0 that keeps what was banned: a jail, an address, and hours ago. */
 function banned(...rows: readonly (readonly [string, string, number])[]): void {
@@ -39,7 +45,13 @@ function look(what: 'logins' | 'bans', { lines = [] as readonly string[], cursor
     chmodSync(join(dir, 'bin', name), 0o755)
   }
   for (const name of ['said', 'asked']) rmSync(join(dir, name), { force: true })
-  const env = { PATH: `${dir}/bin:${process.env.PATH}`, PROVISION_WATCH: join(dir, 'state'), PROVISION_BANS: join(dir, 'bans') }
+  const env = {
+    PATH: `${dir}/bin:${process.env.PATH}`,
+    PROVISION_ROOT: files,
+    PROVISION_RUN: join(dir, 'run'),
+    PROVISION_WATCH: join(dir, 'state'),
+    PROVISION_BANS: join(dir, 'bans'),
+  }
   const { status, stderr } = spawnSync('dash', [join(dir, 'visitors'), what], { env, encoding: 'utf8' })
   assert.equal(stderr, '')
   const text = (name: string) => (existsSync(join(dir, name)) ? readFileSync(join(dir, name), 'utf8') : '')
@@ -93,12 +105,31 @@ test('logins: a journal in which nothing is new is silent', () => {
   assert.match(look('logins', { cursor: 'c2' }).asked, /--after-cursor c1$/m)
 })
 
+test('logins: on a full disk the same login is reported once all the same, and after a boot what the disk has kept counts', () => {
+  // A file where the folder should be: nothing can be written there, by root neither.
+  writeFileSync(join(dir, 'state'), '')
+  look('logins')
+  assert.match(look('logins', { lines: [accepted('192.0.2.1')], cursor: 'c2' }).said, /192\.0\.2\.0\/24/)
+  assert.deepEqual(
+    [look('logins', { lines: [accepted('192.0.2.1')], cursor: 'c3' })].map(({ code, said }) => [code, said]),
+    [[0, '']],
+  )
+  // There is room again, and then the host boots.
+  rmSync(join(dir, 'state'))
+  look('logins', { lines: [accepted('198.51.100.9')], cursor: 'c4' })
+  look('logins', { lines: [accepted('203.0.113.99')], cursor: 'c5' })
+  rmSync(join(dir, 'run'), { recursive: true })
+  const { asked, said } = look('logins', { lines: [accepted('203.0.113.98')], cursor: 'c6' })
+  assert.match(asked, /--after-cursor c5$/m)
+  assert.equal(said, '')
+})
+
 test('bans: counted by jail and by network since the last time, and nothing is said when there were none', () => {
   banned(['sshd', '192.0.2.1', 5])
   assert.deepEqual(look('bans').said, '', 'the first time there is nothing to look back to')
   assert.equal(look('bans').said, '')
   const ago = Math.floor(Date.now() / 1000) - 7 * 86_400
-  writeFileSync(join(dir, 'state', 'bans-told'), `${ago}\n`)
+  writeFileSync(kept('bans-told'), `${ago}\n`)
   banned(
     ['sshd', '192.0.2.1', 5],
     ['sshd', '192.0.2.200', 6],
@@ -118,7 +149,7 @@ test('bans: counted by jail and by network since the last time, and nothing is s
 test('bans: what nobody could be told is counted again', () => {
   banned()
   look('bans')
-  writeFileSync(join(dir, 'state', 'bans-told'), '1\n')
+  writeFileSync(kept('bans-told'), '1\n')
   banned(['sshd', '192.0.2.1', 5])
   assert.equal(look('bans', { notify: 'exit 1' }).code, 1)
   assert.match(look('bans').said, /^-p\|low\|1 ban since 1970-01-01\|/)

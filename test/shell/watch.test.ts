@@ -4,14 +4,16 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, ut
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { watch } from '../../files/usr/local/sbin/provision-watch.ts'
+import { fileURLToPath } from 'node:url'
+import { watchConf } from '../../files/etc/provision/watch.conf.ts'
 
 let dir: string
-let script: string
 let root: string
+const files = fileURLToPath(new URL('../../files', import.meta.url))
+const script = join(files, 'usr/local/sbin/provision-watch')
 /** What the programs of a host answer, by their name; each is a script of its own in front of the PATH. */
 const well: Readonly<Record<string, string>> = {
-  systemctl: 'case $1 in show) echo active ;; esac',
+  systemctl: 'case $1 in show) echo ActiveState=active ;; esac',
   df: 'echo head',
   journalctl: ':',
   'systemd-detect-virt': 'exit 1',
@@ -23,12 +25,7 @@ const well: Readonly<Record<string, string>> = {
 
 before(() => {
   dir = mkdtempSync(join(tmpdir(), 'watch-test-'))
-  script = join(dir, 'provision-watch')
   root = join(dir, 'root')
-  const blocklists = [{ list: 'list.example', own: '10.2.0.192', test: '2.0.0.127' }]
-  const text = watch({ units: ['a.service'], blocklists, messages: 3, recipients: 5, heartbeat: '/nowhere' })
-  // The host's own programs would come first.
-  writeFileSync(script, text.replace(/ PATH=\S+/, ''))
 })
 after(() => rmSync(dir, { recursive: true, force: true }))
 
@@ -42,12 +39,18 @@ function look({
   programs = {},
   args = [],
   fresh = false,
+  stderr: expected = /^$/,
 }: {
   programs?: Record<string, string>
   args?: readonly string[]
   fresh?: boolean
+  stderr?: RegExp
 } = {}) {
-  if (fresh) for (const path of ['told', 'root']) rmSync(join(dir, path), { recursive: true, force: true })
+  if (fresh) for (const path of ['told', 'run', 'root']) rmSync(join(dir, path), { recursive: true, force: true })
+  const blocklists = [{ list: 'list.example', own: '10.2.0.192', test: '2.0.0.127' }]
+  const settings = { units: ['a.service'], blocklists, messages: 3, recipients: 5, probe: 'probe@b.example' }
+  put('/etc/provision/watch.conf', watchConf({ ...settings, heartbeat: '/nowhere' }))
+  put('/usr/local/lib/provision/reported.sh', readFileSync(join(files, 'usr/local/lib/provision/reported.sh'), 'utf8'))
   put('/proc/meminfo', 'MemTotal: 1000 kB\nMemAvailable: 500 kB\n')
   const bin = join(dir, 'bin')
   rmSync(bin, { recursive: true, force: true })
@@ -58,9 +61,16 @@ function look({
     chmodSync(join(bin, name), 0o755)
   }
   rmSync(join(dir, 'said'), { force: true })
-  const env = { PATH: `${bin}:${process.env.PATH}`, PROVISION_WATCH: join(dir, 'told'), PROVISION_ROOT: root }
+  const env = {
+    PATH: process.env.PATH,
+    // The host's own programs would come first.
+    PROVISION_PATH: `${bin}:`,
+    PROVISION_WATCH: join(dir, 'told'),
+    PROVISION_RUN: join(dir, 'run'),
+    PROVISION_ROOT: root,
+  }
   const { status, stdout, stderr } = spawnSync('dash', [script, ...args], { env, encoding: 'utf8' })
-  assert.equal(stderr, '')
+  assert.match(stderr, expected)
   return { code: status, stdout, said: existsSync(join(dir, 'said')) ? readFileSync(join(dir, 'said'), 'utf8') : '' }
 }
 
@@ -70,21 +80,86 @@ test('watch: silent while all is well', () => {
 
 test('watch: what has come is told once, what has gone is told once', () => {
   look({ fresh: true })
-  const failed = { systemctl: "case $1 in show) echo active ;; list-units) echo 'borg.service loaded failed failed x' ;; esac" }
+  const failed = {
+    systemctl: "case $1 in show) echo ActiveState=active ;; list-units) echo 'borg.service loaded failed failed x' ;; esac",
+  }
   assert.equal(
     look({ programs: failed }).said,
     '-p|high|borg.service has failed (journalctl -u borg.service)|borg.service has failed (journalctl -u borg.service)|',
   )
   assert.equal(look({ programs: failed }).said, '')
-  assert.equal(look().said, '-p|default|all that was told is over|over: borg.service has failed (journalctl -u borg.service)|')
+  assert.equal(
+    look().said,
+    '-p|default|all that was reported is over|over: borg.service has failed (journalctl -u borg.service)|',
+  )
   assert.equal(look().said, '')
 })
 
 test('watch: what nobody could be told is told the next time', () => {
   look({ fresh: true })
-  const down = { systemctl: 'case $1 in show) echo inactive ;; esac' }
+  const down = { systemctl: 'case $1 in show) echo ActiveState=inactive ;; esac' }
   assert.equal(look({ programs: { ...down, 'provision-notify': 'exit 1' } }).code, 1)
   assert.match(look({ programs: down }).said, /a\.service does not run: it is inactive/)
+})
+
+/** What systemctl says of the one declared unit. */
+const unit = (active: string, sub: string, restarts: number) => ({
+  systemctl: `case $1 in show) printf 'NRestarts=${restarts}\\nActiveState=${active}\\nSubState=${sub}\\n' ;; esac`,
+})
+
+test('watch: a unit that dies at each start is down, by its state as by how often it was started again', () => {
+  look({ fresh: true })
+  assert.match(look({ programs: unit('activating', 'auto-restart', 1) }).said, /a\.service does not run: it dies at each start/)
+  assert.match(look({ programs: unit('active', 'running', 1) }).said, /^-p\|default\|all that was reported is over/)
+  assert.equal(look({ programs: unit('active', 'running', 3) }).said, '', 'twice within an hour')
+  assert.match(look({ programs: unit('active', 'running', 6) }).said, /a\.service has died and was started again, several times/)
+  assert.match(look({ programs: unit('activating', 'start', 400) }).said, /^$/, 'and it goes on')
+  assert.match(
+    look({ programs: unit('active', 'running', 0) }).said,
+    /all that was reported is over/,
+    'its counter has begun anew',
+  )
+  assert.equal(look({ fresh: true, programs: unit('active', 'running', 9) }).said, '', 'nobody knows when that was')
+})
+
+test('watch: what could not be checked keeps what was reported, and is reported itself', () => {
+  look({ fresh: true })
+  const full = { df: "echo head; case $1 in -PT) echo '/dev/a ext4 100 93 1 93% /var' ;; esac" }
+  assert.match(look({ programs: full }).said, /\/var is over 90 % full/)
+  assert.match(
+    look({ programs: { df: 'exit 1' } }).said,
+    /^-p\|high\|the file systems could not be checked\|the file systems could not be checked\|$/,
+  )
+  assert.match(
+    look({ programs: full }).said,
+    /^-p\|default\|some of what was reported is over\|over: the file systems could not be checked\|$/,
+  )
+  const dead = { ...full, systemctl: 'exit 1' }
+  assert.match(look({ programs: dead }).said, /the units of systemd could not be checked/)
+})
+
+test('watch: on a disk that takes nothing, what was reported is neither over nor reported again; after a boot neither', () => {
+  look({ fresh: true })
+  const full = { df: "echo head; case $1 in -PT) echo '/dev/a ext4 100 93 1 93% /var' ;; esac" }
+  // A file where the folder should be: nothing can be written there, by root neither.
+  rmSync(join(dir, 'told'), { recursive: true })
+  writeFileSync(join(dir, 'told'), '')
+  assert.match(look({ programs: full }).said, /\/var is over 90 % full/)
+  assert.deepEqual(
+    [look({ programs: full }), look({ programs: full })].map(({ code, said }) => [code, said]),
+    [
+      [0, ''],
+      [0, ''],
+    ],
+  )
+  rmSync(join(dir, 'told'))
+  assert.equal(look({ programs: full }).said, '')
+  rmSync(join(dir, 'run'), { recursive: true })
+  assert.equal(look({ programs: full }).said, '', 'the disk has kept it')
+  // Neither place takes it: an error, and no end of anything.
+  rmSync(join(dir, 'run'), { recursive: true })
+  writeFileSync(join(dir, 'run'), '')
+  assert.deepEqual(look({ programs: full, stderr: /Not a directory|File exists/ }).code, 1)
 })
 
 test('watch: a disk is told of at 80 and at 90 %, and not at each figure between', () => {
@@ -105,7 +180,7 @@ test('watch: mail that waits, a reboot, memory, a jail that is off, an unsynchro
   put('/run/reboot-required', '')
   put('/etc/fail2ban/jail.d/provision.local', '[DEFAULT]\nx = 1\n[sshd]\nenabled = true\n[recidive]\nenabled = true\n')
   const { said } = look({ programs: { timedatectl: 'echo no' } })
-  assert.match(said, /^-p\|high\|4 things are not well\|/)
+  assert.match(said, /^-p\|high\|4 things are wrong\|/)
   for (const words of [
     'waited to leave for over 4 hours',
     'a reboot is needed, since 20',
@@ -178,8 +253,12 @@ test('watch: the certificate of the overlay network, a month before its end', ()
 
 test('watch: a list that lists us is told of; one that is silent, and one that refuses, are not', () => {
   look({ fresh: true })
+  const answer = (address: string) =>
+    address === ''
+      ? "echo ';; ->>HEADER<<- opcode: QUERY, status: NXDOMAIN, id: 1'"
+      : `echo ';; ->>HEADER<<- opcode: QUERY, status: NOERROR, id: 1'; echo 'x. 60 IN A ${address}'`
   const answers = (own: string, test = '127.0.0.2') => ({
-    dig: `case $4 in 2.0.0.127.*) echo ${test} ;; 10.2.0.192.list.example) echo ${own} ;; esac`,
+    dig: `case "$*" in *' 2.0.0.127.list.example '*) ${answer(test)} ;; *' 10.2.0.192.list.example '*) ${answer(own)} ;; esac`,
   })
   assert.equal(look({ programs: answers('') }).said, '')
   assert.equal(look({ programs: answers('127.255.255.254', '127.255.255.254') }).said, '')
@@ -187,19 +266,23 @@ test('watch: a list that lists us is told of; one that is silent, and one that r
   const { said } = look({ programs: answers('127.0.0.4') })
   assert.match(said, /an address of this host is on the blocklist list\.example/)
   assert.doesNotMatch(said, /192/)
+  assert.equal(look({ programs: { dig: 'exit 9' } }).said, '', 'a name server that is silent is no end of a listing')
+  assert.equal(look({ programs: { dig: "echo 'status: SERVFAIL'" } }).said, '')
+  assert.match(look({ programs: answers('') }).said, /over: an address of this host is on the blocklist/)
 })
 
 test('watch: a login that sends too much is told of without its name', () => {
   look({ fresh: true })
-  const mail = (id: number, recipients: number) =>
+  const mail = (id: number, recipients: number, user = 'alice') =>
     [
-      `submission: incoming message\\t{"msg_id":"${id}","sender":"a@b.example","src_ip":"192.0.2.1:1","username":"alice@b.example"}`,
+      `submission: incoming message\\t{"msg_id":"${id}","sender":"a@b.example","src_ip":"192.0.2.1:1","username":"${user}@b.example"}`,
       ...Array.from({ length: recipients }, () => `submission: RCPT ok\\t{"msg_id":"${id}","rcpt":"x@y.example"}`),
     ].join('\\n')
   const sent = (...mails: readonly string[]) => ({
     journalctl: `case $* in *submission*) printf '${mails.join('\\n')}\\n' ;; esac`,
   })
   assert.equal(look({ programs: sent(mail(1, 2), mail(2, 3)) }).said, '')
+  assert.equal(look({ programs: sent(mail(1, 3, 'probe'), mail(2, 3, 'probe')) }).said, '', 'the probe is not counted')
   const { said } = look({ programs: sent(mail(1, 3), mail(2, 3)) })
   assert.match(said, /one login has sent 2 mails to 6 recipients within an hour/)
   assert.doesNotMatch(said, /alice|example|192/)
@@ -212,7 +295,7 @@ test('watch: the heartbeat is heard after a look, and not when it failed', () =>
     look({
       programs: {
         ...beat,
-        systemctl: 'case $1 in show) echo failed ;; list-units) echo a.service ;; esac',
+        systemctl: 'case $1 in show) echo ActiveState=failed ;; list-units) echo a.service ;; esac',
         'provision-notify': 'exit 1',
       },
     }).said,

@@ -69,8 +69,21 @@ const cases: readonly (readonly [Check, string, string, string])[] = [
   [units, 'all running', 'state active\nstate active\n', 'ok'],
   [units, 'one failed', 'state failed\nstate active\nfailed a.service\n', 'error: units: a.service: has failed'],
   [units, 'one stopped', 'state inactive\nstate active\n', 'error: units: a.service: does not run: it is inactive'],
+  [
+    units,
+    'one that dies at each start',
+    'state activating auto-restart 412 7\nstate active waiting 0 90\n',
+    'error: units: a.service: does not run: it dies at each start, 412 times so far',
+  ],
+  [
+    units,
+    'one that dies a moment after each start',
+    'state active running 412 3\nstate active waiting 0 90\n',
+    'error: units: a.service: has died and was started again 412 times, the last time 3 s ago',
+  ],
+  [units, 'one that died some day and has run since', 'state active running 4 86400\nstate active waiting 0 90\n', 'ok'],
   [units, 'a mount that a container cannot have', 'state active\nstate active\nfailed run-x.mount\ncontainer\n', 'ok'],
-  [units, 'half told', 'state active\n', 'could not look: units: units: systemctl told of 1 units, not of 2'],
+  [units, 'half told', 'state active\n', 'could not look: units: units: systemctl reported 1 units, not of 2'],
 ]
 
 for (const [check, what, printed, expected] of cases) {

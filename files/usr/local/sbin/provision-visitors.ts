@@ -1,5 +1,4 @@
 import { type Sh, sh } from '../../../../src/sh.ts'
-import { watchPlaces } from './provision-watch.ts'
 
 /** From where logins are nothing to speak of. */
 export interface Visitors {
@@ -16,12 +15,10 @@ export const visitors = (what: Visitors): string => `#!/bin/sh\n${body(what).tex
 const body = ({ known }: Visitors): Sh => sh`# Written by provision. provision-visitors logins|bans
 set -u
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-state=\${PROVISION_WATCH:-${watchPlaces.told}}
+. "\${PROVISION_ROOT:-}/usr/local/lib/provision/reported.sh"
 bans=\${PROVISION_BANS:-/var/lib/fail2ban/fail2ban.sqlite3}
 now=$(date +%s)
-umask 077
-mkdir -p -- "$state" || exit 1
-keep() { printf '%s\n' "$2" > "$state/$1.new" && mv -T -- "$state/$1.new" "$state/$1" || exit 1; }
+prepare || exit 1
 
 # Lines of a word and an address become the word and its network, /24 or /48; those of the networks that are named are left out.
 networks() {
@@ -44,38 +41,39 @@ entries() { journalctl -q -o cat -a --no-pager --show-cursor _UID=0 -t sshd -t s
 
 logins() {
   today=$(date +%F)
-  touch -- "$state/logins-told"
+  cursor=$(recall logins-cursor) && told=$(recall logins-told) || exit 1
   # What was before the first look is nobody's news.
-  if [ -s "$state/logins-cursor" ]; then said=$(entries --after-cursor "$(cat "$state/logins-cursor")"); else said=$(entries -n 1); fi || exit 1
-  cursor=$(printf '%s\n' "$said" | sed -n 's/^-- cursor: //p' | tail -n 1)
-  [ -n "$cursor" ] || exit 0
-  if [ -s "$state/logins-cursor" ]; then
+  if [ -n "$cursor" ]; then said=$(entries --after-cursor "$cursor"); else said=$(entries -n 1); fi || exit 1
+  next=$(printf '%s\n' "$said" | sed -n 's/^-- cursor: //p' | tail -n 1)
+  [ -n "$next" ] || exit 0
+  if [ -n "$cursor" ]; then
     came=$(printf '%s\n' "$said" | sed -n 's/^Accepted [^ ]* for \([^ ]*\) from \([0-9a-fA-F:.]*\) port .*/\1 \2/p' | networks ${known} | sort -u)
-    new=$(printf '%s\n' "$came" | sed "/./s/^/$today /" | grep -vxFf "$state/logins-told" | grep .) || new=
+    new=$(printf '%s\n' "$came" | sed "/./s/^/$today /" | awk -v told="$told" 'BEGIN { n = split(told, all, "\n"); for (i = 1; i <= n; i++) was[all[i]] } NF && !($0 in was)')
     if [ -n "$new" ]; then
       text=$(printf '%s\n' "$new" | sed 's/^[^ ]* \([^ ]*\) \(.*\)/\1 has logged in from \2/')
       provision-notify -p high "$(printf '%s\n' "$text" | head -n 1)" "$text
 
 by ssh, and that network is not declared (watch.logins_from, fail2ban.ignore). Was it you? On the host: journalctl -t sshd -g Accepted" || exit 1
-      keep logins-told "$(grep "^$today " "$state/logins-told"; printf '%s' "$new")"
+      { printf '%s\n' "$told" | grep "^$today "; printf '%s\n' "$new"; } | keep logins-told || exit 1
     fi
   fi
-  keep logins-cursor "$cursor"
+  printf '%s\n' "$next" | keep logins-cursor || exit 1
 }
 
 bans() {
   [ -r "$bans" ] || exit 0
+  since=$(recall bans-told) || exit 1
   # The first time there is nothing to look back to.
-  if [ ! -s "$state/bans-told" ]; then keep bans-told "$now"; exit 0; fi
-  since=$(cat "$state/bans-told")
-  all=$(sqlite3 -readonly -separator ' ' -cmd '.timeout 10000' "$bans" "SELECT jail, ip FROM bans WHERE timeofban > $since AND timeofban <= $now") || exit 1
-  if [ -n "$all" ]; then
-    often() { sort | uniq -c | sort -k 1,1nr -k 2 | sed 's/^ *\([0-9]*\) \(.*\)/\2 (\1)/' | head -n "$1" | paste -s -d , - | sed 's/,/, /g'; }
-    count=$(printf '%s\n' "$all" | grep -c .)
-    provision-notify -p low "$count $([ "$count" -eq 1 ] && echo ban || echo bans) since $(date -d "@$since" +%F)" "by jail: $(printf '%s\n' "$all" | cut -d ' ' -f 1 | often 20)
+  if [ -n "$since" ]; then
+    all=$(sqlite3 -readonly -separator ' ' -cmd '.timeout 10000' "$bans" "SELECT jail, ip FROM bans WHERE timeofban > $since AND timeofban <= $now") || exit 1
+    if [ -n "$all" ]; then
+      often() { sort | uniq -c | sort -k 1,1nr -k 2 | sed 's/^ *\([0-9]*\) \(.*\)/\2 (\1)/' | head -n "$1" | paste -s -d , - | sed 's/,/, /g'; }
+      count=$(printf '%s\n' "$all" | grep -c .)
+      provision-notify -p low "$count $([ "$count" -eq 1 ] && echo ban || echo bans) since $(date -d "@$since" +%F)" "by jail: $(printf '%s\n' "$all" | cut -d ' ' -f 1 | often 20)
 most from: $(printf '%s\n' "$all" | networks | cut -d ' ' -f 2 | often 5)" || exit 1
+    fi
   fi
-  keep bans-told "$now"
+  printf '%s\n' "$now" | keep bans-told || exit 1
 }
 
 case \${1:-} in
