@@ -50,6 +50,8 @@ async function write(host: BenchHost): Promise<string> {
   document.set('address', host.machine.address)
   document.set('address6', host.machine.address6)
   document.setIn(['apt', 'proxy'], host.rehearsal.aptProxy)
+  // The script publishes no records either.
+  document.setIn(['dns', 'in_plan'], false)
   writeFileSync(join(folder, 'inventory', 'bench.yml'), document.toString())
   const at = new URL('playbooks/', root).href
   writeFileSync(
