@@ -4,7 +4,7 @@ import { maddyConf } from '../files/etc/maddy/maddy.conf.ts'
 import { nftRules } from '../files/etc/nftables.d/provision.nft.ts'
 import { acmePlaces } from '../files/usr/local/sbin/provision-certificates.ts'
 import { ldapPlaces } from '../files/usr/local/sbin/provision-ldap.ts'
-import { aliasLines, dkimFiles, leavingAliases, logins, type Server, systemLogin } from '../src/inventory.ts'
+import { aliasLines, dkimFiles, leavingAliases, logins, probeLogin, type Server, systemLogin } from '../src/inventory.ts'
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
@@ -143,12 +143,13 @@ ${verifyMaddy('/usr/local/bin/maddy', sh`"$tmp"`)}`,
 
     step(
       'Make the accounts',
-      accounts.map((login) => mailAccount({ ...login, stampKey })),
+      // What the probe sends itself a mail with comes last: people's are what matters.
+      [...accounts, probeLogin(mail)].map((login) => mailAccount({ ...login, stampKey })),
     ),
     step('See who else has an account', [
       undeclaredMail({
-        credentials: [...accounts, systemLogin(mail)].map(({ name }) => name),
-        mailboxes: accounts.flatMap(({ mailboxes }) => mailboxes),
+        credentials: [...accounts, systemLogin(mail), probeLogin(mail)].map(({ name }) => name),
+        mailboxes: [...accounts, probeLogin(mail)].flatMap(({ mailboxes }) => mailboxes),
         domains: names,
         ...(mail.ldap === undefined ? {} : { directory: ldapPlaces.addresses }),
         others: prune ? 'remove' : 'keep',

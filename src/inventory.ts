@@ -9,6 +9,7 @@ export {
   logins,
   mtaStsPolicy,
   phpOf,
+  probeLogin,
   suryOf,
   systemLogin,
   webNames,

@@ -44,8 +44,13 @@ function* inAddresses({ domains, mail }: Shape): Iterable<Conflict> {
   const names = new Set(domains.map(({ name }) => name))
   const { mode } = mail
   const ofAccounts = accountAddresses(mode, domains)
-  const system = `${mail.system.name}@${mail.primary}`
-  seen.set(system, 'the account of the host’s own mail')
+  const ours = [
+    { name: mail.system.name, address: `${mail.system.name}@${mail.primary}`, what: 'the account of the host’s own mail' },
+    { name: mail.probe.name, address: `${mail.probe.name}@${mail.primary}`, what: 'the account of the probe' },
+  ]
+  if (ours[0]!.name === ours[1]!.name)
+    yield { path: ['mail', 'probe', 'name'], message: `${ours[1]!.address} is ${ours[0]!.what} already` }
+  for (const { address, what } of ours) seen.set(address, what)
   for (const [d, domain] of domains.entries()) {
     const at = ['domains', d] as const
     const mine = (address: string) => address.endsWith(`@${domain.name}`)
@@ -56,7 +61,7 @@ function* inAddresses({ domains, mail }: Shape): Iterable<Conflict> {
     for (const { address, path, what } of entries) {
       if (!mine(address)) yield { path, message: `${address} is no address of ${domain.name}` }
       const before =
-        seen.get(ofAccounts.has(system) && localPart(address) === mail.system.name ? system : address) ??
+        seen.get(ours.find((one) => ofAccounts.has(one.address) && localPart(address) === one.name)?.address ?? address) ??
         (what === 'an alias' && ofAccounts.has(address) ? 'an account' : undefined)
       if (before !== undefined) yield { path, message: `${address} is ${before} already` }
       // Outside “separate” an account has an address in every domain.

@@ -38,6 +38,13 @@ export function systemLogin({ mode, primary, system }: Pick<Server['mail'], 'mod
   return { name: mode === 'separate' ? address : system.name, address, mailboxes: [], password: system.password }
 }
 
+/** The login of the probe, with the one mailbox that its mail is in. */
+export function probeLogin({ mode, primary, probe }: Pick<Server['mail'], 'mode' | 'primary' | 'probe'>): Login {
+  const address = `${probe.name}@${primary}`
+  const name = mode === 'separate' ? address : probe.name
+  return { name, address, mailboxes: [mode === 'same_mailbox' ? name : address], password: probe.password }
+}
+
 /** The addresses of the accounts: outside `separate` each has one in every domain. */
 export function accountAddresses(mode: Mode, domains: readonly Accounts[]): ReadonlySet<string> {
   const declared = domains.flatMap(({ accounts }) => accounts.map(({ address }) => address))

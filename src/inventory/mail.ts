@@ -32,6 +32,18 @@ export const Mail = z.strictObject({
     .meta({
       description: 'the account that the host’s own mail is sent with; it only sends, and what it is sent goes to postmaster',
     }),
+  probe: z
+    .strictObject({
+      name: LocalPart.default('provision-probe').meta({ description: 'what is before the @ of the primary domain' }),
+      password: secretField('password')
+        .default(() => unbound('mail/probe', 'password'))
+        .meta({ description: 'generated when it is missing' }),
+    })
+    .prefault({})
+    .meta({
+      description:
+        'the account that the host sends itself a mail with each minute, to see that mail works; nobody reads its mailbox, which is emptied each time',
+    }),
   limits: z
     .strictObject({
       max_recipients: z.int().min(1).max(1_000).default(100).meta({ description: 'recipients of one submitted message' }),

@@ -2,13 +2,13 @@ import * as z from 'zod'
 import { Url } from './fields.ts'
 import { Network } from './networks.ts'
 
-/** What the host watches of itself, every hour, beyond what every host has. */
+/** What the host checks of itself beyond what every host has. */
 export const Watch = z
   .strictObject({
     heartbeat: Url.optional().meta({
       example: 'https://hc.example.net/ping/0b1c',
       description:
-        'asked after each look, so that somebody else notices when the host says nothing any more; nobody when left out',
+        'asked after each look while mail works, so that someone else notices when the host is silent; nobody when left out',
     }),
     messages: z.int().min(1).default(100).meta({ description: 'of one login within an hour: more is told' }),
     recipients: z.int().min(1).default(300).meta({ description: 'the same for all its recipients' }),
@@ -24,4 +24,6 @@ export const Watch = z
     }),
   })
   .prefault({})
-  .meta({ description: 'the hourly watch: what has come and gone is told by ntfy or mail' })
+  .meta({
+    description: 'the hourly watch, and the probe of mail each minute: what has come and gone is reported by ntfy or mail',
+  })

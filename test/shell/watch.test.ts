@@ -52,6 +52,7 @@ function look({
   put('/etc/provision/watch.conf', watchConf({ ...settings, heartbeat: '/nowhere' }))
   put('/usr/local/lib/provision/reported.sh', readFileSync(join(files, 'usr/local/lib/provision/reported.sh'), 'utf8'))
   put('/proc/meminfo', 'MemTotal: 1000 kB\nMemAvailable: 500 kB\n')
+  put('/proc/uptime', '86400.00 1.00\n')
   const bin = join(dir, 'bin')
   rmSync(bin, { recursive: true, force: true })
   mkdirSync(bin)
@@ -288,17 +289,39 @@ test('watch: a login that sends too much is told of without its name', () => {
   assert.doesNotMatch(said, /alice|example|192/)
 })
 
-test('watch: the heartbeat is heard after a look, and not when it failed', () => {
-  const beat = { curl: `echo beat >> ${join(dir, 'said')}` }
-  assert.equal(look({ fresh: true, programs: beat }).said, 'beat\n')
-  assert.equal(
-    look({
-      programs: {
-        ...beat,
-        systemctl: 'case $1 in show) echo ActiveState=failed ;; list-units) echo a.service ;; esac',
-        'provision-notify': 'exit 1',
-      },
-    }).said,
-    '',
-  )
+/** What the probe has left in memory: seconds ago of its last look, and of the last one in which mail worked. */
+const probed = (at: number, works: number) => {
+  const now = Math.floor(Date.now() / 1000)
+  put('/etc/systemd/system/provision-probe.timer', '')
+  mkdirSync(join(dir, 'run', 'watch'), { recursive: true })
+  writeFileSync(join(dir, 'run', 'watch', 'probe'), `at ${now - at}\nworks ${now - works}\n`)
+}
+const beat = () => ({ curl: `echo beat >> ${join(dir, 'said')}` })
+
+test('watch: the heartbeat is sent after a look, and not when nobody could be told what is wrong', () => {
+  assert.equal(look({ fresh: true, programs: beat() }).said, 'beat\n')
+  const failed = { systemctl: 'case $1 in show) echo ActiveState=failed ;; list-units) echo a.service ;; esac' }
+  assert.equal(look({ programs: { ...beat(), ...failed, 'provision-notify': 'exit 1' } }).said, '')
+})
+
+test('watch: the heartbeat says that mail works: it stops when the probe says no, and when the probe is silent', () => {
+  look({ fresh: true })
+  probed(20, 20)
+  assert.equal(look({ programs: beat() }).said, 'beat\n')
+  probed(20, 700)
+  assert.equal(look({ programs: beat() }).said, '', 'mail does not work')
+  probed(20, 20)
+  assert.equal(look({ programs: beat() }).said, 'beat\n', 'it works again')
+  probed(1000, 1000)
+  const { said } = look({ programs: beat() })
+  assert.match(said, /nobody has checked for over 15 minutes whether mail works/)
+  assert.doesNotMatch(said, /beat/)
+})
+
+test('watch: a place of the heartbeat that does not answer is reported once, and once when it answers again', () => {
+  assert.equal(look({ fresh: true, programs: { curl: 'exit 7' } }).said, '')
+  assert.match(look({ programs: { curl: 'exit 7' } }).said, /the place that the heartbeat is sent to does not answer/)
+  assert.equal(look({ programs: { curl: 'exit 7' } }).said, '')
+  assert.equal(look().said, '')
+  assert.match(look().said, /all that was reported is over/)
 })

@@ -72,7 +72,7 @@ test('inventory: a secret has the name that it is given, else that of what it be
     secretsIn(server)
       .map(({ name }) => name)
       .toSorted(),
-    ['mail/bob@example.org', 'mail/other', 'mail/system', 'provision/stamp-key', 'root/password'],
+    ['mail/bob@example.org', 'mail/other', 'mail/probe', 'mail/system', 'provision/stamp-key', 'root/password'],
   )
   assert.ok(!JSON.stringify(server).includes('mail/bob'), hidden)
 })

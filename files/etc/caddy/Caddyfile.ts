@@ -32,6 +32,7 @@ ${sites.map(siteOf).join('')}${challenge === undefined ? '' : challengeOf(challe
 
 /**
  * No dot file is served, but what is in .well-known; and no program text, whether or not the site has PHP: it has passwords in it.
+ * What the host asks itself each minute (provision-probe) is not in the log.
  * See https://caddyserver.com/docs/caddyfile/matchers, tried with 2.11.9.
  */
 const siteOf = ({ names, root, basicAuth, php }: CaddySite): string => `
@@ -39,6 +40,11 @@ ${names.join(', ')} {
 	root * ${root}
 	encode zstd gzip
 	log
+	@probe {
+		remote_ip 127.0.0.1
+		path /.provision-probe
+	}
+	log_skip @probe
 ${basicAuth === undefined ? '' : `	basic_auth {\n		import ${basicAuth}\n	}\n`}	@hidden {
 		path */.*
 		not path_regexp ^/\\.well-known(/[^./][^/]*)*/?$

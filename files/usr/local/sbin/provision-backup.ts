@@ -121,9 +121,11 @@ alone() {
 
 ${mariadb ? sqlFunctions : sh``}
 
-# Whole and of one moment, even while maddy writes.
+# Whole and of one moment, even while maddy writes. Not while the probe has a mail under way, whose file would be gone when it is read.
 dump() {
   begin dump
+  exec 7> /run/provision/probe.lock
+  flock -w 300 7
   rm -rf -- "$state/dump.new"
   mkdir -p "$state/dump.new/maddy"
   printf '%s\n' ${addresses} > "$state/dump.new/addresses"
@@ -149,6 +151,7 @@ ${
 ${mariadb ? sh`  sql_dumps` : sh``}
   rm -rf -- "$state/dump"
   mv -T -- "$state/dump.new" "$state/dump"
+  exec 7>&-
 }
 
 run() {
@@ -168,9 +171,9 @@ run() {
   sizes=$(tr '\r' '\n' < "$said" | awk '/^This archive:/ { print $3, $4 " of files, " $7, $8 " new in the repository" }')
   what="$name: $(value 'Number of files') files, $sizes"
   warnings=$(tr '\r' '\n' < "$said" | grep -cE ': (file changed while we backed it up|\[Errno)')
-  date +%s > "$state/last.new"
-  printf '%s\n' "$what" >> "$state/last.new"
-  mv -T -- "$state/last.new" "$state/last"
+  # On a full disk the archive is there all the same, and the watch would call it missing.
+  { date +%s && printf '%s\n' "$what"; } > "$state/last.new" && mv -T -- "$state/last.new" "$state/last" || what="$what
+its time could not be written below $state"
 ${
   appendOnly
     ? sh``
@@ -193,7 +196,7 @@ check() {
   if ! { borg_ check --progress && [ "$code" -eq 0 ]; }; then
     fail 'the repository is damaged, or could not be checked'
   fi
-  date +%s > "$state/checked"
+  date +%s > "$state/checked" || fail 'the repository is sound, and when that was seen could not be written'
   begin done
   echo 'the repository and all archives are sound'
 }
