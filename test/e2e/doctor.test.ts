@@ -38,7 +38,8 @@ test('doctor: all is green after an install, and that is seen in less than a qua
 test('doctor: nothing of a look is left on the host but lines in its journal', async () => {
   const count = async () =>
     (
-      await it.host.must(sh`sqlite3 -readonly /var/lib/maddy/imapsql.db 'SELECT count(*) FROM msgs'
+      await it.host.must(sh`exec 9> /run/provision/probe.lock; flock 9
+sqlite3 -readonly /var/lib/maddy/imapsql.db 'SELECT count(*) FROM msgs'
 find /var/lib/maddy/remote_queue -type f | wc -l
 ls -d /tmp/tmp.* 2>/dev/null | wc -l`)
     ).trim()
@@ -103,7 +104,7 @@ test('watch: silent while all is well, told once when something comes, and once 
   const today = (await it.host.must(sh`date +%F`)).trim()
   assert.deepEqual((await said()).slice(before), [
     [`xoyize.xyz: a reboot is needed, since ${today}`, 4],
-    ['xoyize.xyz: all that was told is over', 3],
+    ['xoyize.xyz: all that was reported is over', 3],
   ])
   assert.match(await it.host.must(sh`systemctl list-timers --no-legend provision-watch.timer`), /provision-watch\.timer/)
 })

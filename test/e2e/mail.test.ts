@@ -209,7 +209,10 @@ test('what is not declared is told, stays, and goes with --prune after a copy', 
   )
   assert.ok(Number(count) > 5, count)
   assert.deepEqual(await it.correct('--prune'), ['undeclared-mail:maddy'])
-  assert.equal(await it.host.must(list), ['claudine', 'cwwk', 'ouest', 'xouser', 'xoyi', 'yack', 'yanfi', ''].join('\n'))
+  assert.equal(
+    await it.host.must(list),
+    ['claudine', 'cwwk', 'ouest', 'provision-probe', 'xouser', 'xoyi', 'yack', 'yanfi', ''].join('\n'),
+  )
   const kept = await it.host.must(sh`cd /var/lib/provision/kept/mail/yack@cinay.eu.*
 find . -name '*.eml' | wc -l
 cat */*.eml | grep -c '^Subject: '

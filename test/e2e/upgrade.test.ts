@@ -56,9 +56,10 @@ const upgrade = (name: string, to: string): Promise<Outcome> =>
 const pinned = async (name: keyof typeof programs) =>
   (await loadInventory(it.operator.inventory, it.inventory.name)).server.artifacts[name].version
 const since = (unit: string) => it.host.must(sh`systemctl show -p ActiveEnterTimestampMonotonic ${unit}`)
+/** Between two looks of the probe, whose mail comes and goes. */
 const keeps = (state: string) =>
   it.host.must(
-    sh`cd ${state}; find . -type f ! -name '*.db*' ! -path './*queue*' -printf '%p %m %u:%g %s\n' | sort; sqlite3 -readonly imapsql.db 'select count(*) from msgs' 2>/dev/null || :`,
+    sh`exec 9> /run/provision/probe.lock; flock 9; cd ${state}; find . -type f ! -name '*.db*' ! -path './*queue*' -printf '%p %m %u:%g %s\n' | sort; sqlite3 -readonly imapsql.db 'select count(*) from msgs' 2>/dev/null || :`,
   )
 const settled = async () => {
   const run = await provision(it.operator, ['--yes'], env())

@@ -28,7 +28,7 @@ export function drillTests(it: () => Installed): void {
     const run = await command(it().operator, ['restore', '--drill', '--notify'], state)
     assert.equal(run.code, 0, told(run))
     assert.match(run.stdout, /^✓ [1-9]\d* messages$/m)
-    assert.match(run.stdout, /^✓ 8 accounts, with their passwords$/m)
+    assert.match(run.stdout, /^✓ 9 accounts, with their passwords$/m)
     assert.match(run.stdout, /^✓ \d+ DKIM keys$/m)
     assert.match(run.stdout, /^✓ [1-9]\d* messages read over IMAP by 7 accounts$/m)
     assert.match(run.stdout, /^✓ database my_blog of MariaDB$/m)
