@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ProvisionError } from '../errors.ts'
 import { type Reach, reachOf } from '../inventory/reach.ts'
-import type { Connection } from '../ssh/options.ts'
+import type { Connection, RootSecret } from '../ssh/options.ts'
 import { type Ask, loaded, login, operatorKey } from '../ssh.ts'
 import type { Io } from './io.ts'
 import type { OpenOptions } from './open.ts'
@@ -15,8 +15,8 @@ export interface Arrival {
   begin(dir: string, to: Reach): Promise<void>
   /** The declared keys of a checked inventory; `operator` among them stands for the key that whoever runs this logs in with. */
   keys(to: Reach): Promise<readonly string[]>
-  /** The login there, when the rest is prepared. */
-  arrive(dir: string, to: Reach): Promise<Connection>
+  /** The login there, when the rest is prepared; `secret` is root's password of the secrets, where there are some. */
+  arrive(dir: string, to: Reach, secret?: RootSecret): Promise<Connection>
   /** The rest could not be prepared: whatever was begun is ended, and nobody is asked anything. */
   giveUp(error: unknown): void
 }
@@ -24,7 +24,7 @@ export interface Arrival {
 /** Logs in as these options say. Nobody is asked a question before `arrive`. */
 export function arrival(options: OpenOptions, io: Io): Arrival {
   /** The inventory is checked, and then the rest is prepared. */
-  const [checked, prepared] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const [checked, prepared] = [Promise.withResolvers<void>(), Promise.withResolvers<RootSecret | undefined>()]
   for (const { promise } of [checked, prepared]) promise.catch(ignore)
   const begun = new Map<string, Promise<Connection>>()
   const say = (line: string) => io.report.say(line)
@@ -61,6 +61,10 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
       configFile,
       env,
       ...(ask === undefined ? {} : { ask }),
+      rootSecret: {
+        stored: async () => (await prepared.promise)?.stored(),
+        ...(options.corrects ? { make: async () => (await prepared.promise)!.make!() } : {}),
+      },
       log: say,
       ...(options.debug ? { debug: say } : {}),
     })
@@ -88,9 +92,9 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
       // A host that is near has answered by then, and its part of the dialogue goes on while more is loaded here.
       await sleep(2)
     },
-    arrive: (dir, to) => {
+    arrive: (dir, to, secret) => {
       checked.resolve()
-      prepared.resolve()
+      prepared.resolve(secret)
       const going = start(dir, to)
       endAllBut(going)
       return going
@@ -107,7 +111,7 @@ const ignore = (): void => undefined
 
 /** A question that is asked when something is done, and not before. */
 const late =
-  <R>(question: (text: string) => Promise<R>, done: Promise<void>) =>
+  <R>(question: (text: string) => Promise<R>, done: Promise<unknown>) =>
   async (text: string): Promise<R> => {
     await done
     return question(text)

@@ -12,7 +12,7 @@ import type { Artifact } from '../kind.ts'
 import type { ArtifactOrigin } from '../kinds/artifact.ts'
 import { select } from '../plan.ts'
 import { secretsIn } from '../secret.ts'
-import type { Connection } from '../ssh/options.ts'
+import type { Connection, RootSecret } from '../ssh/options.ts'
 import type { Playbook, Step } from '../step.ts'
 import { turn } from '../turn.ts'
 import { type Arrival, arrival } from './arrival.ts'
@@ -32,6 +32,8 @@ export interface OpenOptions {
   readonly only?: readonly string[] | undefined
   /** This run corrects the host: it may make the operator's key where there is none. */
   readonly corrects?: boolean | undefined
+  /** Nothing is asked. */
+  readonly yes?: boolean | undefined
   /** The scripts that run, secrets hidden. */
   readonly verbose?: boolean | undefined
   /** Stacks and the SSH dialogue. */
@@ -91,7 +93,7 @@ export async function open(options: OpenOptions, io: Io): Promise<Opened> {
       server,
       store,
       playbooks,
-      connection: all.add(await arriving.arrive(dir, inventory.server)),
+      connection: all.add(await arriving.arrive(dir, inventory.server, rootSecretOf(inventory, options, io))),
       secrets: {
         open: async (steps) => {
           if (secretsIn(steps).length > 0) await store.open()
@@ -111,6 +113,29 @@ export async function open(options: OpenOptions, io: Io): Promise<Opened> {
     arriving.giveUp(error)
     throw error
   }
+}
+
+/** Root's password of the secrets, for a mailed one that has expired: the host runs nothing until it is changed. */
+function rootSecretOf({ server, store, name }: Inventory, { corrects, yes }: OpenOptions, io: Io): RootSecret {
+  const { password } = server.root
+  // Another try at a login that fails anyway: a store that cannot be opened is reported where it is needed.
+  const stored = () =>
+    store
+      .open()
+      .then(() => store.value(password.name))
+      .catch(() => undefined)
+  const make = async () => {
+    const question = `The password of root at ${name} has expired, and nothing runs there before it is changed. Set it to ${password.name} of the secrets?`
+    if (yes !== true && !(await io.ask?.confirm(question)))
+      throw new ProvisionError(
+        name,
+        'the password of root has expired, and was not changed',
+        '--yes changes it without a question',
+      )
+    await store.ensure([password], io.report.say)
+    return { name: password.name, value: store.value(password.name)! }
+  }
+  return { stored, ...(corrects ? { make } : {}) }
 }
 
 async function withKeys({ server }: Inventory, { keys }: Arrival): Promise<Server> {

@@ -1,6 +1,7 @@
 import { repeatedBan, sshBan } from '../bans.ts'
 import { ConnectionError } from '../errors.ts'
 import { type HostConfig, readConfig } from './config.ts'
+import { renewed } from './expired.ts'
 import { routeTo } from './jump.ts'
 import { type Offers, offersOf } from './keys.ts'
 import { place } from './known-hosts.ts'
@@ -52,6 +53,8 @@ export interface Climbed {
    * for sudo has not let us through; else as this user first, whom the host names. Throws ConnectionError when nothing else works.
    */
   instead(of: Link, user?: string): Promise<Link>
+  /** The same login once more, when its password had to be changed and is. Throws ConnectionError with how to change it. */
+  renewed(of: Link): Promise<Link>
 }
 
 /** Climbs the ladder. Throws HostKeyError, or ConnectionError with every rung and why it failed. */
@@ -95,7 +98,7 @@ export async function climb(options: LoginOptions, dial: Dial): Promise<Climbed>
     if (rest.length === 0) throw new ConnectionError(address, 'there is no other way to log in')
     return up(distinct(rest))
   }
-  return { reach, link: await up(all), asAdmin, instead }
+  return { reach, link: await up(all), asAdmin, instead, renewed: (of) => renewed(reach, of, options, rootPassword) }
 }
 
 const nameOf = ({ user, port, with: by }: Rung): string => `${user}@${port} ${by}`

@@ -7,6 +7,17 @@ export interface Ask {
   confirm(question: string): Promise<boolean>
 }
 
+/** The password of the secrets that root gets. */
+export interface RootSecret {
+  /** The stored one: a run that died after it had set it comes back with the mailed one. Nothing when none is stored. */
+  stored(): Promise<string | undefined>
+  /**
+   * The stored one with its name, generated and stored first where there is none, once a person has agreed. Absent where a run only looks.
+   * Throws ProvisionError.
+   */
+  readonly make?: () => Promise<{ readonly name: string; readonly value: string }>
+}
+
 /** How a host is reached, and what may be offered to it. */
 export interface LoginOptions {
   /** The inventory's address, or --address: host keys are looked up and kept under it. */
@@ -27,6 +38,8 @@ export interface LoginOptions {
   readonly configFile: string
   /** SSH_AUTH_SOCK, HOME; PROVISION_ROOT_PASSWORD and PROVISION_SUDO_PASSWORD are removed from it when read. */
   readonly env: NodeJS.ProcessEnv
+  /** Root's password of the secrets: for a mailed one that has expired. Absent where the caller has no secrets. */
+  readonly rootSecret?: RootSecret
   readonly ask?: Ask
   /** What the operator should know: a host key that was added, a key that was made. */
   readonly log: (line: string) => void

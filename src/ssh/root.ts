@@ -3,6 +3,7 @@ import type { ClientChannel } from 'ssh2'
 import { ConnectionError } from '../errors.ts'
 import { type Sh, sh } from '../sh.ts'
 import { type Ended, openChannel } from './exec.ts'
+import { mustChange } from './expired.ts'
 import type { Climbed } from './ladder.ts'
 import { type Link, openLink } from './link.ts'
 import type { LoginOptions } from './options.ts'
@@ -33,7 +34,7 @@ export interface Shared {
 /** Whatever runs as root over this login. `busy` says that a link already carries a session which stays. */
 export function rootOver(
   options: LoginOptions,
-  { reach, link: first, instead }: Climbed,
+  { reach, link: first, instead, renewed }: Climbed,
   shared: Shared,
   busy: (link: Link) => boolean,
 ): Root {
@@ -49,6 +50,7 @@ export function rootOver(
   let asked = 0
   /** A script of ours has run over this login. */
   let proved = false
+  let changed = false
 
   const open = async (command: Sh): Promise<ClientChannel> => {
     shared.execs++
@@ -66,6 +68,12 @@ export function rootOver(
   const refused = async ({ code, stderr, stdout }: Ended): Promise<void> => {
     const said =
       (stderr.toString().trim() || stdout.toString().trim()).split('\n').slice(-4).join('\n') || 'the host said nothing'
+    if (mustChange(said)) {
+      if (changed) throw new ConnectionError(address, `the password of ${link.user} was changed, and still: ${said}`)
+      changed = true
+      link = use(await renewed(link))
+      return
+    }
     if (link.user === 'root' || !/sudo/.test(said)) {
       const before = link
       const why = `no script runs for ${before.user} there: exit code ${code}: ${said}`

@@ -10,6 +10,8 @@ import { type Sh, sh } from '../../src/sh.ts'
 import {
   assertSame,
   begin,
+  command,
+  edit,
   isSettled,
   type Operator,
   operatorOf,
@@ -173,6 +175,70 @@ describe('the first login, and the second', () => {
     assert.match(banned.stderr, /with a key: connection refused/)
     assert.match(banned.stderr, /probably banned by fail2ban there: for 1h after 5 failed logins within 10m/)
     assert.match(banned.stderr, /On the provider's console as root: fail2ban-client unban --all/)
+  })
+})
+
+describe('what a provider delivers', { concurrency: true }, () => {
+  const only = ['--only', 'access']
+
+  test('an image whose root names another user: that one is used, also where it is the admin', async () => {
+    const operator = await someone('cloud')
+    const { home, host } = operator
+    const key = readFileSync(join(home, '.ssh/id_ed25519.pub'), 'utf8').trim()
+    const away = `command="echo 'Please login as the user \\"debian\\" rather than the user \\"root\\".';echo;sleep 10;exit 142" ${key}`
+    await host.must(sh`useradd -m -s /bin/bash debian
+install -d -m 700 /root/.ssh
+install -d -m 700 -o debian -g debian /home/debian/.ssh
+printf '%s\n' ${away} > /root/.ssh/authorized_keys
+printf '%s\n' ${key} > /home/debian/.ssh/authorized_keys
+printf 'debian ALL=(ALL) NOPASSWD:ALL\n' > /etc/sudoers.d/90-cloud-init-users`)
+    const password = { PROVISION_ROOT_PASSWORD: undefined }
+    const look = await provision(operator, ['--text', '--check', ...only], password)
+    assert.equal(look.code, 2, told(look))
+    assert.match(look.stderr, /lets root run nothing: logged in as debian with the key SHA256:\S+ \S+ instead/)
+    edit(operator, (document) => document.setIn(['admin', 'user'], 'debian'))
+    const run = await provision(operator, ['--yes', ...only], password)
+    assert.equal(run.code, 0, told(run))
+    assert.ok(isSettled(await provision(operator, ['--yes', ...only], password)))
+  })
+
+  test('root is closed, and the admin is there on 22 with the operator’s key', async () => {
+    const operator = await someone('closed')
+    const { home, host } = operator
+    const key = readFileSync(join(home, '.ssh/id_ed25519.pub'), 'utf8').trim()
+    await host.must(sh`useradd -m -s /bin/bash xouser
+install -d -m 700 -o xouser -g xouser /home/xouser/.ssh
+printf '%s\n' ${key} > /home/xouser/.ssh/authorized_keys
+printf 'xouser ALL=(ALL) NOPASSWD:ALL\n' > /etc/sudoers.d/xouser
+printf 'PermitRootLogin no\n' > /etc/ssh/sshd_config.d/10-root.conf
+systemctl reload ssh.service`)
+    const look = await provision(operator, ['--check', ...only], { PROVISION_ROOT_PASSWORD: undefined })
+    assert.equal(look.code, 2, told(look))
+  })
+
+  test('a mailed root password that has expired is changed to the one of the secrets, and a look changes nothing', async () => {
+    const operator = await someone('expired')
+    const { host } = operator
+    await host.must(sh`chage -d 0 root`)
+    const shadow = await host.must(sh`getent shadow root`)
+    const look = await provision(operator, ['--text', '--check', ...only])
+    assert.equal(look.code, 1, told(look))
+    assert.match(look.stderr, /the password of root@\S+:22 must be changed before anything runs there/)
+    assert.match(look.stderr, /a run that corrects sets the one of the secrets; or ssh -p 22 root@/)
+    assert.equal(await host.must(sh`getent shadow root`), shadow)
+
+    // Killed after the password has changed: the next run comes back with the mailed one.
+    const first = begin(operator, ['--text', '--yes', ...only])
+    await says(first, /changed the password of root@\S+:22, which had expired: it is now root\/password of the secrets/)
+    first.kill('SIGKILL')
+    await first.ended
+    const run = await provision(operator, ['--yes', ...only])
+    assert.equal(run.code, 0, told(run))
+    const value = (await command(operator, ['secrets', 'show', 'root/password'])).stdout.trim()
+    assert.notEqual(value, '')
+    const proof = sh`perl -e 'my ($word, $hash) = @ARGV; exit(crypt($word, $hash) ne $hash)' ${value} "$(getent shadow root | cut -d: -f2)"`
+    await host.must(proof)
+    assert.ok(isSettled(await provision(operator, ['--yes', ...only])))
   })
 })
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { string } from '../../src/ssh/agent-protocol.ts'
 import { type HostConfig, parseJumps, readConfig } from '../../src/ssh/config.ts'
+import { asksForNew } from '../../src/ssh/expired.ts'
 import { rungs } from '../../src/ssh/ladder.ts'
 import { afterStart, lineReader, records } from '../../src/ssh/records.ts'
 import { sentTo } from '../../src/ssh/turned-away.ts'
@@ -68,6 +69,27 @@ const ladders = {
 
 for (const [name, [asked, config, sshPort, expected]] of Object.entries(ladders))
   test(`ladder: ${name}`, () => assert.deepEqual(ladder(asked, config, sshPort), expected))
+
+for (const [questions, answers] of [
+  [
+    ['Current password: ', 'New password: ', 'Retype new password: '],
+    [false, true, true],
+  ],
+  [
+    ['New password: ', 'Retype new password: '],
+    [true, true],
+  ],
+  [
+    ['(current) UNIX password: ', 'Enter new UNIX password: ', 'Retype new UNIX password: '],
+    [false, true, true],
+  ],
+  [
+    ['Aktuelles Passwort: ', 'Geben Sie ein neues Passwort ein: ', 'Geben Sie das neue Passwort erneut ein: '],
+    [false, true, true],
+  ],
+] as const)
+  test(`a password that has expired: what is asked for, ${questions.join('')}`, () =>
+    assert.deepEqual(questions.map(asksForNew), answers))
 
 for (const [said, name] of [
   ['Please login as the user "debian" rather than the user "root".', 'debian'],
