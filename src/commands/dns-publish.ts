@@ -75,7 +75,10 @@ export async function publish(
   let checks: readonly ZoneCheck[] = await seen()
   // It was written and never given out: a run that died, an API that failed at the last step.
   const silent = checks.filter(({ zone, findings }) => findings.length > 0 && !changes.some((change) => change.zone === zone))
-  for (const { zone } of silent) await provider.publish({ zone, add: [], remove: [] }, [])
+  for (const { zone } of provider.giveOut === undefined ? [] : silent) {
+    io.report.say(`${zone}: was written by a run that was cut off, and is given out now`)
+    await provider.giveOut?.(zone)
+  }
   checks = await until(checks, seen, options.wait ?? 600, io)
   for (const check of checks) io.report.diff(checkLines(check))
   const code = exitCode(checks.map(withoutExtra(options.prune === true)).map(options.others === 'enough' ? withoutDown : same))

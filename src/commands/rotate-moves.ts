@@ -1,5 +1,5 @@
 import { correct, look } from '../converge.ts'
-import { begun, type Move, proved, retired, unproved, used } from '../dns/rotation.ts'
+import { begun, type Move, proved, retired, slowed, unproved, used } from '../dns/rotation.ts'
 import type { Rotation } from '../inventory.ts'
 import { step } from '../step.ts'
 import { who } from '../who.ts'
@@ -10,7 +10,7 @@ import type { Io } from './io.ts'
 import { open } from './open.ts'
 import { near, rewrite, type Writable } from './rewrite.ts'
 import type { RotateOptions } from './rotate.ts'
-import { byHand, nextRecords, retiredRecords, seen, type Zones } from './rotate-zones.ts'
+import { byHand, keptFor, nextRecords, retiredRecords, seen, type Zones } from './rotate-zones.ts'
 import type { Rotated, Turning } from './rotations.ts'
 
 /** What a move is made with. */
@@ -45,7 +45,17 @@ export const moves: Readonly<Record<Exclude<Move['do'], 'wait'>, (held: Held, th
   publish: async (held, those) => {
     const code = await corrected(held)
     if (code !== 0) return code
-    const stopped = await inZones(held, await nextRecords(held, those))
+    const records = await nextRecords(held, those)
+    // Before the zones are touched: afterwards nobody can see how long others keep what was there.
+    const kept = await keptFor(held, records)
+    const { what } = held
+    const slower = (one: Turning) => slowed(one.rotation, kept.get(what.record(one.name, one.rotation.next!)) ?? 0, what.pace)
+    const slow = those.flatMap((one) => {
+      const rotation = slower(one)
+      return rotation === undefined ? [] : [{ ...one, rotation }]
+    })
+    if (slow.length > 0) return written(held, slow, (rotation) => rotation)
+    const stopped = await inZones(held, records)
     return stopped ?? written(held, those, (rotation) => proved(rotation, new Date()))
   },
 

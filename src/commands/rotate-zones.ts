@@ -1,9 +1,13 @@
+import { seenAt } from '../dns/at-server.ts'
 import { checkZones } from '../dns/check.ts'
+import { NoAnswer } from '../dns/client.ts'
+import { wantedOf } from '../dns/compare.ts'
 import { type DnsRecord, desiredRecords, goneRecords, type HostFacts } from '../dns/records.ts'
 import { retired } from '../dns/rotation.ts'
-import { resolvers } from '../dns/servers.ts'
+import { authorities, resolvers } from '../dns/servers.ts'
 import { recordText } from '../dns/zone.ts'
 import { ProvisionError } from '../errors.ts'
+import { once } from '../once.ts'
 import { checkLines, exitCode } from '../ui/zones.ts'
 import { hostFacts } from './dns-wanted.ts'
 import type { Held, Those } from './rotate-moves.ts'
@@ -31,6 +35,27 @@ export async function retiredRecords(held: Held, those: Those): Promise<Zones> {
   const { file, server } = found.inventory
   const after = what.edit(new Map(those.map(({ name, rotation }) => [name, retired(rotation)])))(file, found.text).server
   return only(goneRecords(server, after, await factsOf(held)), namesOf(held, those, 'retired'))
+}
+
+/**
+ * How long others may keep what stands at these names now, in seconds: the largest TTL that a name server gives, 0 where nothing stands
+ * there. A server that cannot be asked is reported by who asks whether it shows the next key.
+ */
+export async function keptFor({ found }: Held, zones: Zones): Promise<ReadonlyMap<string, number>> {
+  const from = resolvers(found.inventory.server.dns.lookup)
+  const looked = [...zones].flatMap(([zone, records]) => {
+    const servers = once(() => authorities(zone, from).then((all) => all.servers, none))
+    return wantedOf(records).map(async (one) => {
+      const said = await Promise.all((await servers()).map((server) => seenAt(server, one).catch(none)))
+      return [one.name, Math.max(0, ...said.flat().map(({ ttl = 0 }) => ttl))] as const
+    })
+  })
+  return new Map(await Promise.all(looked))
+}
+
+function none(error: unknown): readonly never[] {
+  if (error instanceof NoAnswer) return []
+  throw error
 }
 
 /** Whether every name server has it so: 0, 2 when one has not, 1 when one could not be asked, which is told. */

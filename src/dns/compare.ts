@@ -46,10 +46,13 @@ export function differences({ name, type, records: all }: Wanted, there: readonl
   const alias = there.filter((said) => said.type === 'CNAME')
   if (alias.length > 0) return records.map((record) => ({ state: 'wrong', name, type, record, seen: alias, risk: risk(record) }))
   const left = [...there]
+  const longer: Difference[] = []
   const unmet = records.filter((record) => {
     const at = left.findIndex((said) => sameMeaning(said, record))
-    if (at >= 0) left.splice(at, 1)
-    return at < 0
+    const [said] = at < 0 ? [] : left.splice(at, 1)
+    if (said !== undefined && isKey(record) && (said.ttl ?? 0) > record.ttl)
+      longer.push({ state: 'wrong', name, type, record, seen: [said], risk: tooLong(said.ttl ?? 0, record.ttl) })
+    return said === undefined
   })
   const against = (record: Said) => left.filter((said) => purpose(said) === purpose(record))
   const wrong = unmet.map((record): Difference => {
@@ -68,12 +71,19 @@ export function differences({ name, type, records: all }: Wanted, there: readonl
   )
   return [
     ...wrong,
+    ...longer,
     ...strangers.map((said): Difference => ({ state: 'extra', name, type, seen: [said], risk: tooMuch(said) })),
     ...done.map(
       (said): Difference => ({ state: 'extra', name, type, seen: [said], risk: 'of ours, and not used any more', ours: true }),
     ),
   ]
 }
+
+/** What is changed from time to time, and not used before others have forgotten what was there: how long they keep it counts. */
+const isKey = (record: DnsRecord): boolean => record.type === 'TLSA' || purpose(record) === 'TXT dkim1'
+
+const tooLong = (ttl: number, declared: number): string =>
+  `others keep it for ${ttl} s instead of ${declared}: a change of the key takes twice as long`
 
 function tooMuch(said: Said): string {
   if (said.type === 'CAA') return 'certificates: others may issue them too'

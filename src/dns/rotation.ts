@@ -24,13 +24,13 @@ export type Move =
  * From a state and the time to the next move. A state without `since` is one that has not been seen to hold yet: the next key at all
  * name servers, or the new one in use on the host. Pure.
  */
-export function nextMove({ next, retired, since }: Rotation, { settle, keep }: Pace, now: Date): Move {
+export function nextMove({ next, retired, since, ttl = 0 }: Rotation, { settle, keep }: Pace, now: Date): Move {
   const after = (seconds: number, then: 'use' | 'retire'): Move => {
     const until = new Date(Date.parse(since!) + seconds * 1000)
     return seconds > 0 && until > now ? { do: 'wait', until, then } : { do: then }
   }
-  if (next !== undefined) return since === undefined ? { do: 'publish' } : after(settle, 'use')
-  if (retired !== undefined) return since === undefined ? { do: 'settle' } : after(keep, 'retire')
+  if (next !== undefined) return since === undefined ? { do: 'publish' } : after(Math.max(settle, 2 * ttl), 'use')
+  if (retired !== undefined) return since === undefined ? { do: 'settle' } : after(Math.max(keep, 2 * ttl), 'retire')
   return { do: 'begin' }
 }
 
@@ -43,11 +43,22 @@ export const proved = (rotation: Rotation, now: Date): Rotation => ({ ...rotatio
 /** A moment as an inventory has it: the minute that it is in has passed by then. */
 export const minute = (at: Date): string => `${new Date(Math.ceil(at.getTime() / 60_000) * 60_000).toISOString().slice(0, 16)}Z`
 
+/**
+ * What was published at the name so far may be kept by others for so many seconds: it is remembered where the usual pace is too quick for
+ * that. Undefined where it is not.
+ */
+export const slowed = (rotation: Rotation, ttl: number, { settle }: Pace): Rotation | undefined =>
+  2 * ttl > settle && ttl > (rotation.ttl ?? 0) ? { ...rotation, ttl } : undefined
+
 /** It holds no more, or nobody knows. */
 export const unproved = ({ since: _, ...rotation }: Rotation): Rotation => rotation
 
 /** The next key is used, the one before it goes. */
-export const used = ({ key, next }: Rotation): Rotation => ({ key: next!, retired: key })
+export const used = ({ key, next, ttl }: Rotation): Rotation => ({
+  key: next!,
+  retired: key,
+  ...(ttl === undefined ? {} : { ttl }),
+})
 
 /** Only the key in use is left. */
 export const retired = ({ key }: Rotation): Rotation => ({ key })

@@ -5,7 +5,7 @@ import type { Said } from './meaning.ts'
 import type { DnsRecord } from './records.ts'
 import { classes, types, u16, u32, wireData, wireName } from './wire.ts'
 
-/** What is to be done with a zone, all of it at once or none: what goes, then what comes. */
+/** What is to be done with a zone: what goes, and what comes. */
 export interface ZoneChange {
   readonly zone: string
   readonly remove: readonly Said[]
@@ -24,10 +24,33 @@ export interface TsigKey {
 export class Refused extends Error {}
 
 /**
- * Sends a dynamic update (RFC 2136), signed, by TCP. The server raises the serial by itself. Throws Refused with its reason, and
- * NoAnswer when it is not known whether it was done.
+ * Sends a dynamic update (RFC 2136), signed, by TCP: all of it at once or none, up to what a message holds (64 kB, some 600 records).
+ * More is sent in several, of which each is all that is done at some names: no name is ever left half done. The server raises the
+ * serial by itself. Throws Refused with its reason, and NoAnswer when it is not known whether it was done.
  */
 export async function update(server: NameServer, change: ZoneChange, key: TsigKey, now = Date.now()): Promise<void> {
+  for (const part of partsOf(change)) await send(server, part, key, now)
+}
+
+/** A change in as few parts as messages take. Pure. */
+export function partsOf(change: ZoneChange, most = 60_000): readonly ZoneChange[] {
+  const parts: { size: number; names: Set<string> }[] = []
+  for (const [name, of] of Map.groupBy([...change.remove, ...change.add], (one) => one.name)) {
+    const size = of.reduce((sum, one) => sum + wireName(name).length + 10 + wireData(one).length, 0)
+    const last = parts.at(-1)
+    if (last !== undefined && last.size + size <= most) {
+      last.size += size
+      last.names.add(name)
+    } else parts.push({ size, names: new Set([name]) })
+  }
+  return parts.map(({ names: own }) => ({
+    zone: change.zone,
+    remove: change.remove.filter(({ name }) => own.has(name)),
+    add: change.add.filter(({ name }) => own.has(name)),
+  }))
+}
+
+async function send(server: NameServer, change: ZoneChange, key: TsigKey, now: number): Promise<void> {
   const id = randomInt(65_536)
   const records = [
     ...change.remove.map((said) => resource(said.name, types[said.type], classes.NONE, 0, wireData(said))),

@@ -95,7 +95,7 @@ export const setTlsa =
   (file, text) =>
     check(file, put(file, text, ['mail'], 'tlsa', said(rotation)))
 
-const said = (rotation: Rotation): Readonly<Record<string, string>> =>
+const said = (rotation: Rotation): Readonly<Record<string, string | number>> =>
   Object.fromEntries(Object.entries(rotation).filter(([, value]) => value !== undefined))
 
 const local = (address: string): string => address.split('@')[0]!

@@ -28,6 +28,11 @@ export const rotation = (key: string) =>
         example: '2026-11-21T18:30Z',
         description: 'since when every name server shows the next one, or the retired one is out of use',
       }),
+      ttl: z.int().min(1).max(2_147_483_647).optional().meta({
+        example: 86_400,
+        description:
+          'how long others may keep what was published before the next one, in seconds, where that is longer than usual: twice as long is waited',
+      }),
     })
     .refine(
       ({ next, retired }) => next === undefined || retired === undefined,
@@ -42,6 +47,8 @@ export interface Rotation {
   readonly next?: string | undefined
   readonly retired?: string | undefined
   readonly since?: string | undefined
+  /** Seconds. */
+  readonly ttl?: number | undefined
 }
 
 /** Every key that others have to find in the DNS. */

@@ -19,7 +19,7 @@ export interface OvhService {
   readonly host: OvhKeys
   /** Of the operator: it may write all of them. */
   readonly operator: OvhKeys
-  /** From now on such calls fail: `POST .*\/record$ 500`. None when left out. */
+  /** From now on such calls fail, or the n-th of them, done or not: `POST .*\/record$ 500`, `PUT .* 500 3 done`. None when left out. */
   fail(fault?: string): void
 }
 
@@ -80,7 +80,7 @@ export async function startOvh(
     operator: granted[1]!.keys,
     fail: (fault) => {
       if (fault === undefined) rmSync(faultFile, { force: true })
-      else writeFileSync(faultFile, `${fault}\n`)
+      else writeFileSync(faultFile, `${fault}\n${randomBytes(8).toString('hex')}\n`)
     },
   }
 }

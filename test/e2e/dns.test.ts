@@ -4,13 +4,15 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { parseDocument } from 'yaml'
 import { $ } from 'zx'
-import { changeOf } from '../../src/dns/changes.ts'
+import { changeOf, isEmpty } from '../../src/dns/changes.ts'
 import { checkZones, type ZoneCheck } from '../../src/dns/check.ts'
 import { differences, wantedOf } from '../../src/dns/compare.ts'
+import { plannedChange } from '../../src/dns/planned.ts'
 import type { OvhKeys } from '../../src/dns/providers/ovh-client.ts'
 import { providerOf } from '../../src/dns/providers.ts'
 import { type DnsRecord, desiredRecords } from '../../src/dns/records.ts'
 import { resolvers } from '../../src/dns/servers.ts'
+import { ProvisionError } from '../../src/errors.ts'
 import { secretTag } from '../../src/inventory/yaml.ts'
 import { loadInventory, type Server } from '../../src/inventory.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
@@ -342,6 +344,53 @@ test('dns publish: a key that the name server does not take is told, and nothing
   assert.equal((await provision('dns', 'publish', '--yes')).exitCode, 0)
 })
 
+for (const where of ['nsupdate', 'ovh'] as const)
+  test(`dns check: keys that others keep for longer than declared are a difference, and publishing mends it: ${where}`, async () => {
+    const ovh = await rehearsal.ovh()
+    const folder = join(rehearsal.directory, `inventory-ttl-${where}`)
+    cpSync(inventory, folder, { recursive: true })
+    if (where === 'ovh') {
+      const file = join(folder, 'xoyize.xyz.yml')
+      const document = parseDocument(readFileSync(file, 'utf8'), { customTags: [secretTag] })
+      document.setIn(['dns'], document.createNode({ provider: 'ovh', endpoint: ovh.endpoint, lookup: rehearsal.dnsServer }))
+      writeFileSync(file, document.toString())
+      const { store } = await loadInventory(folder, 'xoyize.xyz')
+      await store.update(() => keysOf(ovh.operator))
+    }
+    const tlsa = ['ab', 'cd'].map((pair): DnsRecord => {
+      return { name: '_25._tcp.mx1.xoyize.xyz', type: 'TLSA', ttl: 600, data: `3 1 1 ${pair.repeat(32)}` }
+    })
+    const dkim: DnsRecord = { name: 's1._domainkey.xoyize.xyz', type: 'TXT', ttl: 600, data: 'v=DKIM1; k=rsa; p=AAAA' }
+    const records = [...tlsa, dkim]
+    await update(
+      ...records.map(({ name, type }) => `del ${name} ${type}`),
+      ...tlsa.map(({ name, data }) => `add ${name} 86400 TLSA ${data}`),
+      `add ${dkim.name} 86400 TXT "${dkim.data}"`,
+    )
+    const of = new Map([['xoyize.xyz', [...zones.get('xoyize.xyz')!, ...records]]])
+    try {
+      const [seen] = await check(of)
+      assert.deepEqual(
+        told([seen!]).map((line) => line.split(' ').slice(0, 3).join(' ')),
+        [`wrong ${tlsa[0]!.name} TLSA`, `wrong ${tlsa[0]!.name} TLSA`, `wrong ${dkim.name} TXT`],
+      )
+      assert.match(seen!.findings[0]!.risk, /others keep it for 86400 s instead of 600/)
+      const provider = providerOf((await opened(folder)).server, resolvers(rehearsal.dnsServer))
+      const { change } = await plannedChange(provider, 'xoyize.xyz', of.get('xoyize.xyz')!)
+      await provider.publish(change, records)
+      assert.deepEqual(told(await check(of)), [])
+    } finally {
+      await update(...records.map(({ name, type }) => `del ${name} ${type}`))
+    }
+  })
+
+const keysOf = ({ applicationKey, applicationSecret, consumerKey }: OvhKeys) =>
+  new Map([
+    ['ovh/publish/application-key', applicationKey],
+    ['ovh/publish/application-secret', applicationSecret],
+    ['ovh/publish/consumer-key', consumerKey],
+  ])
+
 test('dns publish at OVH', async (t) => {
   const ovh = await rehearsal.ovh()
   const folder = join(rehearsal.directory, 'inventory-ovh')
@@ -351,12 +400,7 @@ test('dns publish at OVH', async (t) => {
   document.setIn(['dns'], document.createNode({ provider: 'ovh', endpoint: ovh.endpoint, lookup: rehearsal.dnsServer }))
   writeFileSync(file, document.toString())
   const { store } = await loadInventory(folder, 'xoyize.xyz')
-  const keys = ({ applicationKey, applicationSecret, consumerKey }: OvhKeys) =>
-    new Map([
-      ['ovh/publish/application-key', applicationKey],
-      ['ovh/publish/application-secret', applicationSecret],
-      ['ovh/publish/consumer-key', consumerKey],
-    ])
+  const keys = keysOf
   const publish = (...flags: readonly string[]) => provisionIn(folder, 'dns', 'publish', '--yes', ...flags)
 
   await t.test('without its keys: which are missing, and how they are given', async () => {
@@ -433,6 +477,62 @@ test('dns publish at OVH', async (t) => {
       assert.equal(exitCode, 0, stderr)
       assert.deepEqual(told(await check()), [])
     })
+
+  await t.test(
+    'the API fails at its n-th change, done or not: the zone has MX and SPF all the same, and the next run makes the rest',
+    async () => {
+      const provider = providerOf((await opened(folder)).server, resolvers(rehearsal.dnsServer))
+      const records = zones.get('cinay.eu')!
+      const publishIt = async (): Promise<ProvisionError | undefined> => {
+        const { change } = await plannedChange(provider, 'cinay.eu', records, { prune: true })
+        try {
+          await (isEmpty(change) ? provider.giveOut!('cinay.eu') : provider.publish(change, records))
+          return undefined
+        } catch (error) {
+          if (!(error instanceof ProvisionError)) throw error
+          return error
+        }
+      }
+      const found: number[] = []
+      for (const done of ['', ' done'])
+        for (let n = 1, failed: ProvisionError | undefined | 0 = 0; failed !== undefined; n++) {
+          await update(
+            ...['MX', 'TXT'].map((type) => `del cinay.eu ${type}`),
+            'add cinay.eu 60 MX 10 old.example.',
+            'add cinay.eu 60 MX 20 older.example.',
+            'add cinay.eu 60 TXT "v=spf1 a -all"',
+            'add cinay.eu 60 TXT "site-verification=1"',
+            'add cinay.eu 60 CAA 0 issue "ca.example"',
+            ...['A', 'AAAA'].map((type) => `del autoconfig.cinay.eu ${type}`),
+            'add autoconfig.cinay.eu 60 CNAME nowhere.example.',
+            'del _dmarc.cinay.eu TXT',
+          )
+          ovh.fail(`(PUT|POST|DELETE) .* 500 ${n}${done}`)
+          failed = await publishIt()
+          ovh.fail()
+          if (failed !== undefined) {
+            assert.match(
+              `${failed.message} ${failed.hint}`,
+              /500 .* changes? of cinay\.eu are made.* run it again|500 .*run it again/,
+            )
+            // Somebody else gives it out as it is: the host, when it renews its certificate.
+            await provider.giveOut!('cinay.eu')
+            const dig = await rehearsal.internet.must(
+              sh`dig +short @${rehearsal.dnsServer} cinay.eu MX; dig +short @${rehearsal.dnsServer} cinay.eu TXT`,
+            )
+            assert.match(dig, /^10 (old\.example|mx1\.xoyize\.xyz)\.$/m, `${n}${done}: ${dig}`)
+            assert.match(dig, /v=spf1/, `${n}${done}: ${dig}`)
+            assert.match(dig, /site-verification/)
+            assert.equal(await publishIt(), undefined)
+            found.push(n)
+          }
+          assert.deepEqual(told(await check()), [], `${n}${done}`)
+        }
+      // Every change and the refresh, once not done and once done.
+      assert.ok(found.length >= 16, found.join())
+      await update('del cinay.eu TXT "site-verification=1"')
+    },
+  )
 
   await t.test('the host’s key may not write the other zones, which is told', async () => {
     await store.update(() => keys(ovh.host))

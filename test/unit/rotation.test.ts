@@ -10,6 +10,7 @@ import {
   overdue,
   proved,
   retired,
+  slowed,
   tlsaPace,
   used,
 } from '../../src/dns/rotation.ts'
@@ -32,6 +33,21 @@ const table: Record<string, readonly [Rotation, dkim: Move, tlsa: Move]> = {
     wait('2026-11-21T18:31:00Z', 'use'),
   ],
   'a next one, seen 20 minutes ago': [{ key: 'a', next: 'b', since: ago(20) }, { do: 'use' }, { do: 'use' }],
+  'a next one, seen 21 minutes ago, and what was there is kept for a day': [
+    { key: 'a', next: 'b', since: ago(21), ttl: 86_400 },
+    wait('2026-11-23T18:09:00Z', 'use'),
+    wait('2026-11-23T18:09:00Z', 'use'),
+  ],
+  'a next one, seen two days ago, and what was there was kept for a day': [
+    { key: 'a', next: 'b', since: ago(2 * day), ttl: 86_400 },
+    { do: 'use' },
+    { do: 'use' },
+  ],
+  'a retired one, out of use for a day, of a set that is kept for a day': [
+    { key: 'b', retired: 'a', since: ago(day), ttl: 86_400 },
+    wait('2026-11-27T18:30:00Z', 'retire'),
+    wait('2026-11-22T18:30:00Z', 'retire'),
+  ],
   'a retired one, and nobody knows whether the host follows': [{ key: 'b', retired: 'a' }, { do: 'settle' }, { do: 'settle' }],
   'a retired one, out of use since now': [
     { key: 'b', retired: 'a', since: ago(0) },
@@ -59,6 +75,21 @@ test('rotation: from one key to the next and back to one, each step is the move 
   assert.deepEqual(nextMove({ key: 'a', next: 'b', since: '2026-11-21T18:31Z' }, dkimPace, now), { do: 'use' })
   assert.deepEqual(used(proved(first, now)), { key: 'b', retired: 'a' })
   assert.deepEqual(retired({ key: 'b', retired: 'a', since: ago(0) }), { key: 'b' })
+})
+
+test('rotation: what others keep for longer than the usual pace waits for is remembered, and written until the key has gone', () => {
+  assert.equal(slowed({ key: 'a', next: 'b' }, 600, tlsaPace), undefined)
+  assert.equal(slowed({ key: 'a', next: 'b' }, 0, dkimPace), undefined)
+  assert.equal(slowed({ key: 'a', next: 'b', ttl: 86_400 }, 3600, tlsaPace), undefined)
+  const slow = slowed({ key: 'a', next: 'b' }, 86_400, tlsaPace)!
+  assert.deepEqual(used(proved(slow, now)), { key: 'b', retired: 'a', ttl: 86_400 })
+  assert.deepEqual(retired(used(slow)), { key: 'b' })
+  const written = edited(setTlsa({ ...proved(slow, now), key: 'default' }))
+  assert.match(
+    written,
+    /tlsa: \{ key: default, next: b, ttl: 86400, since: 2026-11-21T18:30Z \}|tlsa: \{ key: default, next: b, since: \S+, ttl: 86400 \}/,
+  )
+  assert.deepEqual(serverOf(written).mail.tlsa, { key: 'default', next: 'b', since: '2026-11-21T18:30Z', ttl: 86_400 })
 })
 
 const at = (...moves: readonly Move['do'][]) => moves.map((one) => ({ move: { do: one } as Move }))

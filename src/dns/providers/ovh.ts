@@ -1,22 +1,9 @@
 import { ProvisionError } from '../../errors.ts'
 import type { Server } from '../../inventory.ts'
 import { inParallel } from '../client.ts'
-import { canonical } from '../data.ts'
-import { purpose, type Said } from '../meaning.ts'
-import type { DnsRecord } from '../records.ts'
-import { characterStrings, dataText } from '../zone.ts'
 import { type OvhCall, OvhError, ovhClient, ovhEndpoints } from './ovh-client.ts'
+import { type OvhChange, type OvhRecord, ovhChanges, saidOf } from './ovh-plan.ts'
 import type { Provider } from './provider.ts'
-
-/** A record as the API has it. */
-export interface OvhRecord {
-  readonly id: number
-  readonly zone: string
-  readonly subDomain: string
-  readonly fieldType: string
-  readonly target: string
-  readonly ttl: number
-}
 
 type Ovh = Extract<Server['dns'], { readonly provider: 'ovh' }>
 
@@ -54,15 +41,46 @@ export function ovh(dns: Ovh, ca: string | undefined): Provider {
         there.filter((said) => said.name === name && (said.type === type || said.type === 'CNAME')),
       )
     },
-    // What goes, then what comes: an alias stands in the way of anything else. Nobody sees it before the refresh.
-    publish: async ({ zone: domain, remove, add }) => {
+    publish: async ({ zone: domain, ...change }) => {
       const { zone, all } = await (records.get(domain) ?? read(domain))
-      const gone = new Set(remove.map(keyOf))
-      for (const record of all.filter((one) => gone.has(keyOf(saidOf(one)))))
-        await call('DELETE', `/domain/zone/${zone}/record/${record.id}`)
-      for (const record of add) await call('POST', `/domain/zone/${zone}/record`, written(record, zone))
+      const calls = ovhChanges(zone, all, { zone, ...change })
+      for (const [i, one] of calls.entries())
+        try {
+          await made(zone, one)
+        } catch (error) {
+          if (error instanceof ProvisionError) throw await cut(zone, calls, i, error)
+          throw error
+        }
       await call('POST', `/domain/zone/${zone}/refresh`)
     },
+    giveOut: async (domain) => {
+      const { zone } = await (records.get(domain) ?? read(domain))
+      await call('POST', `/domain/zone/${zone}/refresh`)
+    },
+  }
+
+  function made(zone: string, change: OvhChange): Promise<unknown> {
+    const path = `/domain/zone/${zone}/record`
+    if (change.method === 'POST') return call('POST', path, change.body)
+    return call(change.method, `${path}/${change.id}`, ...(change.method === 'PUT' ? [change.body] : []))
+  }
+
+  /** What a publish that was cut off has come to. An alias for which nothing has come yet is put back. */
+  async function cut(zone: string, calls: readonly OvhChange[], at: number, cause: ProvisionError): Promise<ProvisionError> {
+    const before = at > 0 ? calls[at - 1] : undefined
+    const alias = before?.method === 'DELETE' ? before.back : undefined
+    const back =
+      alias !== undefined &&
+      (await made(zone, { method: 'POST', body: alias }).then(
+        () => true,
+        () => false,
+      ))
+    const done = at - (back ? 1 : 0)
+    return new ProvisionError(
+      cause.where,
+      `${cause.message}; ${done} of ${calls.length} changes of ${zone} are made${back ? `, and the alias ${alias.subDomain}.${zone} is put back` : ''}`,
+      done === 0 ? cause.hint : `${cause.hint ?? 'run it again'}; the next run makes the rest`,
+    )
   }
 }
 
@@ -82,24 +100,6 @@ async function zoneOf(call: OvhCall, domain: string): Promise<string> {
     'the key needs GET, POST, PUT and DELETE on /domain/zone/*',
   )
 }
-
-/** Of a TXT the API makes kinds of its own, by what is in it. */
-const isText = (fieldType: string): boolean => ['TXT', 'SPF', 'DKIM', 'DMARC'].includes(fieldType)
-
-function saidOf({ subDomain, zone, fieldType, target }: OvhRecord): Said {
-  const name = (subDomain === '' ? zone : `${subDomain}.${zone}`).toLowerCase()
-  if (isText(fieldType)) return { name, type: 'TXT', data: target.startsWith('"') ? characterStrings(target).join('') : target }
-  return { name, type: fieldType as Said['type'], data: canonical({ type: fieldType as Said['type'], data: target }) }
-}
-
-/** A key of DKIM is longer than what the API takes as a TXT. */
-function written(record: DnsRecord, zone: string) {
-  const subDomain = record.name === zone ? '' : record.name.slice(0, -zone.length - 1)
-  const dkim = purpose(record) === 'TXT dkim1'
-  return { fieldType: dkim ? 'DKIM' : record.type, subDomain, target: dkim ? record.data : dataText(record), ttl: record.ttl }
-}
-
-const keyOf = (said: Said): string => [said.name, said.type, canonical(said)].join(' ')
 
 function hintOf({ status, message }: OvhError, secret: string): string {
   if (status === undefined) return 'nothing is lost: run it again'

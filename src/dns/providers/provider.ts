@@ -9,6 +9,8 @@ export interface Provider {
   readonly name: string
   /** What it has itself of each of these, in their order: not what a name server says that may lag behind. */
   look(zone: string, wanted: readonly Wanted[]): Promise<readonly (readonly Said[])[]>
+  /** Gives out what was written there and never given out, by a run that was cut off; left out where writing is giving out. */
+  giveOut?(zone: string): Promise<void>
   /** Does it, for a zone that should have these records. May be done twice. */
   publish(change: ZoneChange, records: readonly DnsRecord[]): Promise<void>
 }

@@ -1,8 +1,8 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, RequestListener } from 'node:http'
 import { text as readAll } from 'node:stream/consumers'
-import type { OvhRecord } from '../../dns/providers/ovh.ts'
 import { type OvhKeys, ovhSignature } from '../../dns/providers/ovh-client.ts'
+import type { OvhRecord } from '../../dns/providers/ovh-plan.ts'
 import type { OvhZones } from './zones.ts'
 
 /** What a key may do, as OVH writes it: a `*` stands for anything. */
@@ -21,23 +21,35 @@ export interface Granted {
 export interface Fault {
   readonly call: RegExp
   readonly status: number
+  /** Only the n-th such call; each of them when left out. */
+  readonly nth?: number | undefined
+  /** What was asked for is done all the same. */
+  readonly done?: boolean | undefined
 }
 
 /**
  * The part of OVH’s API that writes zones: its clock, keys, signatures, rules and errors as OVH’s clients meet them.
- * `fault` is asked at each call.
+ * `fault` is asked at each call, and gives the same object as long as it is the same.
  */
 export function ovhApi(zones: OvhZones, granted: readonly Granted[], fault: () => Fault | undefined): RequestListener {
   const all = [...granted]
   const pending = new Map<string, Granted>()
+  const counted = new Map<Fault, number>()
+  /** The fault that this call meets. */
+  const met = (call: string): Fault | undefined => {
+    const now = fault()
+    if (now?.call.test(call) !== true) return undefined
+    counted.set(now, (counted.get(now) ?? 0) + 1)
+    return now.nth === undefined || counted.get(now) === now.nth ? now : undefined
+  }
   return (request, response) => {
     const answer = async () => {
       const url = new URL(`https://${request.headers.host}${request.url}`)
       const path = url.pathname.replace(/^\/1\.0/, '')
       const body = await readAll(request)
-      const broken = fault()
-      if (broken?.call.test(`${request.method} ${path}`))
-        throw new Problem(broken.status, 'INTERNAL_ERROR', 'Internal server error')
+      const broken = met(`${request.method} ${path}`)
+      const problem = broken && new Problem(broken.status, 'INTERNAL_ERROR', 'Internal server error')
+      if (problem !== undefined && !broken?.done) throw problem
       if (path === '/auth/time') return Math.floor(Date.now() / 1000)
       if (path === '/auth/credential') return ask(request, body, url.origin)
       if (path === '/auth/validate') return validate(url)
@@ -45,7 +57,9 @@ export function ovhApi(zones: OvhZones, granted: readonly Granted[], fault: () =
       const method = request.method ?? ''
       if (!key.rules.some((rule) => rule.method === method && matches(rule.path, path)))
         throw new Problem(403, 'NOT_GRANTED_CALL', 'This call has not been granted')
-      return zonesCall(zones, method, path, url.searchParams, body)
+      const value = await zonesCall(zones, method, path, url.searchParams, body)
+      if (problem !== undefined) throw problem
+      return value
     }
     answer().then(
       (value) => send(200, value),

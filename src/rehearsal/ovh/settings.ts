@@ -14,7 +14,7 @@ export interface OvhSettings {
   readonly tsig: TsigKey
   readonly zones: readonly string[]
   readonly granted: readonly Granted[]
-  /** While this holds `METHOD PATH-PATTERN STATUS`, such calls are answered with that status. */
+  /** While this holds `METHOD PATH-PATTERN STATUS [NTH [done]]`, such calls, or the n-th of them, are answered with that status. */
   readonly faultFile: string
   /** Made once it listens. */
   readonly readyFile: string
