@@ -56,7 +56,8 @@ export async function sitesAnswer(server: Server, io: Io, wait: WaitForSites = {
     await pause(rest)
   }
   const told = await explained(silent, wait.shell)
-  for (const { name, why } of told) io.report.say(`${name} does not answer over HTTPS: ${why}`)
+  for (const [why, all] of Map.groupBy(told, (one) => one.why))
+    io.report.say(`no answer over HTTPS from ${all.map(({ name }) => name).join(' ')}: ${why}`)
   if (told.some(({ elsewhere }) => elsewhere))
     io.report.say(
       '“provision dns check” prints each record to publish; “systemctl restart caddy” on the host then asks the CA at once',

@@ -464,7 +464,7 @@ test('dns publish at OVH', async (t) => {
     await update(`del ${long.name}`)
   })
 
-  for (const call of ['GET .*/record/\\d+$', 'POST .*/record$', 'POST .*/refresh$', 'GET /auth/time'])
+  for (const call of ['GET .*/record/\\d+$', 'PUT .*/record/\\d+$', 'POST .*/refresh$', 'GET /auth/time'])
     await t.test(`the API fails at ${call}: nothing is lost, and the next run succeeds`, async () => {
       await update('del cinay.eu MX', 'add cinay.eu 60 MX 10 old.example.')
       ovh.fail(`${call} 500`)

@@ -4,6 +4,7 @@ import { server as ours } from '../../playbooks/index.ts'
 import type { Resource } from '../../src/kind.ts'
 import { authorizedKeys } from '../../src/kinds/authorized-keys.ts'
 import { file } from '../../src/kinds/file.ts'
+import { service } from '../../src/kinds/service.ts'
 import { ufwRules } from '../../src/kinds/ufw-rules.ts'
 import { secretText } from '../../src/secret.ts'
 import { sh } from '../../src/sh.ts'
@@ -16,6 +17,20 @@ export const none: Server = ours
 
 /** One file, and nothing else: for what is not about the host. */
 export const oneFile: Server = () => [playbook('one', [step('Write a file', [file({ path: '/etc/one', content: 'one\n' })])])]
+
+/** A web server of one's own that looks, when it starts, whether a name leads anywhere: as a CA does. */
+export const asker: Server = () => [
+  playbook('caddy', [
+    step('Write the web server', [
+      file({
+        path: '/etc/systemd/system/caddy.service',
+        content:
+          "[Service]\nExecStart=/bin/sh -c 'getent ahosts yanfi.net >/run/asked; exec sleep infinity'\n[Install]\nWantedBy=multi-user.target\n",
+      }),
+    ]),
+    step('Run the web server', [service({ unit: 'caddy.service', reads: ['/etc/systemd/system/caddy.service'] })]),
+  ]),
+]
 
 /** The firewall that is on never hears of the port that sshd moves to. */
 export const closedPort: Server = changed('access/let-the-ssh-port-through-a-firewall-that-is-on', () => [])

@@ -124,6 +124,21 @@ test('plan: at a terminal one question is of the host, and one of the zones', as
   assert.deepEqual(await differing(), [])
 })
 
+test('--publish: addresses come before the web server, and a site that does not answer is reported', async () => {
+  await update('del yanfi.net A', 'del yanfi.net AAAA', 'del _mta-sts.yanfi.net TXT')
+  playbooksOf(operator, 'asker')
+  const run = await command(operator, ['--yes', '--publish'])
+  assert.equal(run.code, 0, told(run))
+  const { address } = rehearsal.host
+  assert.match(await rehearsal.host.must(sh`cat /run/asked`), new RegExp(`^${address.replaceAll('.', '\\.')} `, 'm'))
+  // The policy is announced after the sites answer, or are given up.
+  assert.match(run.stderr, /published at [\s\S]*waiting for \d+ of \d+ sites to answer over HTTPS: [\s\S]*published at /)
+  assert.match(run.stderr, /^no answer over HTTPS from .*static\.yanfi\.net .*: connect ECONNREFUSED /m)
+  const again = await provision(operator, ['--yes', '--publish'])
+  assert.ok(isSettled(again), told(again))
+  playbooksOf(operator, 'oneFile')
+})
+
 test('plan: name servers that do not answer are unknown: a check says so, and a run goes on', async () => {
   await rehearsal.internet.must(sh`systemctl stop named`)
   try {
