@@ -17,14 +17,14 @@ import { sh } from '../src/sh.ts'
 import { guardedStep, type Playbook, playbook, rebootStep, step } from '../src/step.ts'
 
 /** What `access` needs: the server, and whether keys that nobody declared go. */
-type Access = Pick<Server, 'address6' | 'admin' | 'provider' | 'ssh' | 'root'> & {
+type Access = Pick<Server, 'address' | 'address6' | 'admin' | 'provider' | 'ssh' | 'root'> & {
   readonly stampKey: Secret
   readonly prune: boolean
   readonly reboot: boolean
 }
 
 /** Who may log in, and how. Each step leaves a way in that was proved before the next one closes another. */
-export const access = ({ address6, admin, provider, ssh, root, stampKey, prune, reboot }: Access): Playbook => {
+export const access = ({ address, address6, admin, provider, ssh, root, stampKey, prune, reboot }: Access): Playbook => {
   const users = [admin.user, ...ssh.allow_users.filter((name) => name !== admin.user)]
   return playbook('access', [
     step('Install sudo', [packages({ name: 'access', installed: ['sudo', 'openssh-server', 'iproute2'] })]),
@@ -48,7 +48,7 @@ export const access = ({ address6, admin, provider, ssh, root, stampKey, prune, 
     ...(address6 === undefined
       ? []
       : [
-          guardedStep('Have the IPv6 address', [ipv6({ address: address6, provider })], {
+          guardedStep('Have the IPv6 address', [ipv6({ address: address6, provider, alone: address === undefined })], {
             save: ['/etc/network', '/etc/netplan', '/etc/systemd/network', '/etc/sysctl.conf', '/etc/sysctl.d'],
             undo: sh`systemctl restart systemd-sysctl.service
 if systemctl -q is-active systemd-networkd.service; then systemctl restart systemd-networkd.service

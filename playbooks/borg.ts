@@ -35,7 +35,7 @@ export const borg = ({ backup, address, address6, mariadb, stampKey }: Borg): Pl
         mode: '0755',
         content: backupScript({
           repository,
-          addresses: [address, ...(address6 === undefined ? [] : [address6])],
+          addresses: [address, address6].filter((one) => one !== undefined),
           mariadb: mariadb !== undefined,
           appendOnly,
           keep,

@@ -42,7 +42,7 @@ export const watch = ({
         content: watchConf({
           ...{ units, messages, recipients, probe: probe.address },
           blocklists: doctor.blocklists.flatMap((list) => [
-            { list, own: reverseName(address, ''), test: reverseName('127.0.0.2', '') },
+            ...(address === undefined ? [] : [{ list, own: reverseName(address, ''), test: reverseName('127.0.0.2', '') }]),
             ...(address6 === undefined ? [] : [{ list, own: reverseName(address6, ''), test: reverseName('::ffff:7f00:2', '') }]),
           ]),
           heartbeat: heartbeat === undefined ? undefined : config,

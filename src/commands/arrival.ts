@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ProvisionError } from '../errors.ts'
-import { type Reach, reachOf } from '../inventory/reach.ts'
+import type { Reach } from '../inventory/reach.ts'
 import type { Connection, RootSecret } from '../ssh/options.ts'
 import { type Ask, loaded, login, operatorKey } from '../ssh.ts'
 import type { Io } from './io.ts'
@@ -71,7 +71,7 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
   }
 
   const start = (dir: string, to: Reach): Promise<Connection> => {
-    const name = JSON.stringify(reachOf(to))
+    const name = JSON.stringify(to)
     const going = begun.get(name) ?? logIn(dir, to)
     begun.set(name, going)
     going.catch(ignore)

@@ -8,6 +8,7 @@ import { memoryFile, recall, remember, turns } from '../doctor/memory.ts'
 import { page } from '../doctor/page.ts'
 import type { Patient } from '../doctor/patient.ts'
 import { ProvisionError } from '../errors.ts'
+import { reachOf } from '../inventory/reach.ts'
 import type { Store } from '../secrets.ts'
 import type { Sh } from '../sh.ts'
 import type { Connection } from '../ssh/options.ts'
@@ -37,7 +38,7 @@ export async function doctor(options: DoctorOptions, io: Io, out: (line: string)
     throw new ProvisionError('--only', `there is no check “${stranger}”`, `there are: ${checks.map(({ id }) => id).join(' ')}`)
   const { only: _, ...reaching } = options
   const { inventory, server, playbooks } = await load(reaching, io, false)
-  const going = arrival(reaching, io).arrive(inventory.dir, server)
+  const going = arrival(reaching, io).arrive(inventory.dir, reachOf(server))
   going.catch(() => undefined)
   const resolver = options.resolver ?? server.dns.lookup
   const patient: Patient = {

@@ -1,5 +1,6 @@
 import { ProvisionError } from '../errors.ts'
 import { type Entry, entries, readLog } from '../history.ts'
+import { reachOf } from '../inventory/reach.ts'
 import { loadInventory } from '../inventory.ts'
 import { arrival } from './arrival.ts'
 import type { Io } from './io.ts'
@@ -14,7 +15,7 @@ export interface HistoryOptions extends OpenOptions {
 /** Prints what runs have changed on the host, the oldest first. Returns 0. */
 export async function history(options: HistoryOptions, io: Io, out: (line: string) => void): Promise<number> {
   const inventory = await loadInventory(options.inventory, options.host)
-  const connection = await arrival(options, io).arrive(inventory.dir, inventory.server)
+  const connection = await arrival(options, io).arrive(inventory.dir, reachOf(inventory.server))
   try {
     const { code, stdout, stderr } = await connection.run(readLog)
     if (code !== 0) throw new ProvisionError(inventory.name, `its log cannot be read: ${stderr.trim()}`)

@@ -8,12 +8,12 @@ export type NewServer = Readonly<Record<string, unknown>>
 
 /** What the answers of `init` mean: what has no default, and what differs from it. */
 export function newServer(answers: Answers): NewServer {
-  const { hostname, address, address6 = '', user, name, mx, dns, server = '', ignore = '' } = answers
+  const { hostname, address = '', address6 = '', user, name, mx, dns, server = '', ignore = '' } = answers
   const { domain, site } = domainOf(answers)
   return {
     version: 1,
     hostname,
-    address,
+    ...(address === '' ? {} : { address }),
     ...(address6 === '' ? {} : { address6 }),
     admin: { user },
     ...(words(ignore).length === 0 ? {} : { fail2ban: { ignore: words(ignore) } }),

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { Admin, Fail2ban } from '../inventory/access.ts'
+import { noAddress } from '../inventory/conflicts.ts'
 import { HostName, UserName } from '../inventory/fields.ts'
 import { DomainShape, Mail } from '../inventory/mail.ts'
 import { Server, ServerShape } from '../inventory/server.ts'
@@ -27,7 +28,11 @@ export function initTopics({ given, user, from }: Known): readonly Topic[] {
   return [
     () => question('hostname', shape.hostname, { proposal: onlyIf(HostName.safeParse(given).success) }),
     () => question('address', shape.address, { proposal: onlyIf(isIPv4(given ?? '')) }),
-    () => question('address6', shape.address6, { proposal: onlyIf(isIPv6(given ?? '')) }),
+    ({ address }) =>
+      question('address6', shape.address6, {
+        proposal: onlyIf(isIPv6(given ?? '')),
+        contradiction: (address6) => (`${address ?? ''}${address6}` === '' ? noAddress : undefined),
+      }),
     () => question('user', Admin.shape.user, { proposal: UserName.safeParse(user).success ? user : undefined }),
     ({ hostname = '' }) =>
       question('name', DomainShape.shape.name, {

@@ -6,7 +6,7 @@ import type { ArtifactName, ArtifactSource } from '../artifacts.ts'
 import { knowing } from '../declared.ts'
 import { ProvisionError } from '../errors.ts'
 import { type Inventory, loadInventory } from '../inventory/load.ts'
-import { reachIn } from '../inventory/reach.ts'
+import { reachIn, reachOf } from '../inventory/reach.ts'
 import type { Server } from '../inventory/server.ts'
 import type { Artifact } from '../kind.ts'
 import type { ArtifactOrigin } from '../kinds/artifact.ts'
@@ -93,7 +93,7 @@ export async function open(options: OpenOptions, io: Io): Promise<Opened> {
       server,
       store,
       playbooks,
-      connection: all.add(await arriving.arrive(dir, inventory.server, rootSecretOf(inventory, options, io))),
+      connection: all.add(await arriving.arrive(dir, reachOf(inventory.server), rootSecretOf(inventory, options, io))),
       secrets: {
         open: async (steps) => {
           if (secretsIn(steps).length > 0) await store.open()
@@ -139,7 +139,7 @@ function rootSecretOf({ server, store, name }: Inventory, { corrects, yes }: Ope
 }
 
 async function withKeys({ server }: Inventory, { keys }: Arrival): Promise<Server> {
-  return { ...server, admin: { ...server.admin, keys: [...(await keys(server))] } }
+  return { ...server, admin: { ...server.admin, keys: [...(await keys(reachOf(server)))] } }
 }
 
 /** What follows from an inventory on this machine: the programs that it pins, and its playbooks. */

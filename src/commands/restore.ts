@@ -1,4 +1,5 @@
 import { noTerminal, ProvisionError } from '../errors.ts'
+import { reachedAt } from '../inventory/reach.ts'
 import type { Inventory } from '../inventory.ts'
 import { becomeItself, begin, ground, parseGround, place } from '../restore.ts'
 import { knownName } from '../ssh/known-hosts.ts'
@@ -59,7 +60,10 @@ export async function restore(options: RestoreOptions, io: Io, given?: Source): 
       'there is mail on this host: it is no fresh one, and nothing was changed',
       'give a fresh host, with --address; or --only mail puts back the mail of an archive, and keeps what is there',
     )
-  if (!options.yes && !(await io.ask!.confirm(`Make ${options.address ?? inventory.server.address} what ${inventory.name} was?`)))
+  if (
+    !options.yes &&
+    !(await io.ask!.confirm(`Make ${options.address ?? reachedAt(inventory.server)} what ${inventory.name} was?`))
+  )
     return 1
   const part = async (only: readonly string[] | undefined): Promise<void> => {
     const code = await apply({ ...options, only, yes: true, check: false, diff: false }, io)
@@ -100,21 +104,23 @@ async function itself(
 ): Promise<readonly string[]> {
   const said = await connection.work(becomeItself)
   if (said.code !== 0) throw new ProvisionError('restore', `the ssh host keys: ${said.stdout.trim()}`, 'run it again: it goes on')
-  const { address } = endpoint(options.address ?? server.address)
+  const { address } = endpoint(options.address ?? reachedAt(server))
   const keys = said.stdout.split('\n').flatMap((line) => parseLine(line) ?? [])
   if (options.hostKey === undefined)
     await learnOnly(knownHostsOf(dir), [knownName(address, 22), knownName(address, server.ssh.port)], keys)
   say(`its ssh host keys are those of the archive`)
   const old = [...said.stdout.matchAll(/^address (.*)$/gm)].map(([, one]) => one!)
   const [was4, was6] = [old.find((one) => !one.includes(':')) ?? server.address, old.find((one) => one.includes(':'))]
-  const now = { ...server, address }
-  const then = { ...server, address: was4, ...(was6 === undefined ? {} : { address6: was6 }) }
+  const now = { ...server, ...(address.includes(':') ? { address6: address } : { address }) }
+  const then = { ...server, ...(was4 === undefined ? {} : { address: was4 }), ...(was6 === undefined ? {} : { address6: was6 }) }
   const records = recordLines(then, now)
   if (records.length === 0) return []
   return [
     ...records,
     '',
-    `; PTR of ${address}${now.address6 === undefined ? '' : ` and of ${now.address6}`}, at its provider: ${server.mail.hostname}.`,
-    ...(address === server.address ? [] : [`; and “address: ${address}” in the inventory`]),
+    `; PTR of ${[now.address, now.address6].filter((one) => one !== undefined).join(' and of ')}, at its provider: ${server.mail.hostname}.`,
+    ...([server.address, server.address6].includes(address)
+      ? []
+      : [`; and “${address.includes(':') ? 'address6' : 'address'}: ${address}” in the inventory`]),
   ]
 }

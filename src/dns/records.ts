@@ -57,10 +57,10 @@ export function goneRecords(
   )
 }
 
-/** The PTR records of both addresses: they are set at the provider. */
+/** The PTR records of its addresses: they are set at the provider. */
 export function reverseRecords({ address, address6, mail, dns }: Published): readonly DnsRecord[] {
   const ptr = (at: string): DnsRecord => ({ name: reverseName(at), type: 'PTR', ttl: dns.ttl, data: `${mail.hostname}.` })
-  return [ptr(address), ...(address6 === undefined ? [] : [ptr(address6)])]
+  return [...(address === undefined ? [] : [ptr(address)]), ...(address6 === undefined ? [] : [ptr(address6)])]
 }
 
 /** The id of a domain's MTA-STS policy: another one when and only when the policy is. */

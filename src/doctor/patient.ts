@@ -30,7 +30,7 @@ export interface Place {
 
 /** The addresses that the inventory declares. */
 export const places = ({ address, address6 }: Server): readonly Place[] => [
-  { address, family: 'IPv4' },
+  ...(address === undefined ? [] : [{ address, family: 'IPv4' } as const]),
   ...(address6 === undefined ? [] : [{ address: address6, family: 'IPv6' } as const]),
 ]
 

@@ -14,6 +14,7 @@ export interface Conflict {
 /** What no field can see by itself: what is there twice, and what points to nothing. */
 export function conflicts(server: z.output<typeof ServerShape>): readonly Conflict[] {
   return [
+    ...ofHost(server),
     ...inAddresses(server),
     ...inNames(server),
     ...inWeb(server),
@@ -38,6 +39,13 @@ const ours = new Map([
   [587, 'mail'],
   [993, 'mail'],
 ])
+
+/** What is wrong with a server that says nowhere what its address is. */
+export const noAddress = 'is missing: a host has an IPv4 address in address, an IPv6 address in address6, or both'
+
+function* ofHost({ address, address6 }: Shape): Iterable<Conflict> {
+  if (address === undefined && address6 === undefined) yield { path: ['address'], message: noAddress }
+}
 
 function* inAddresses({ domains, mail }: Shape): Iterable<Conflict> {
   const seen = new Map<string, string>()

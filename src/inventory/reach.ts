@@ -1,14 +1,23 @@
 import type { Server } from './server.ts'
 
 /** What of a server says how it is reached. */
-export type Reach = Pick<Server, 'address'> & {
+export type Reach = {
+  /** IPv4, or IPv6 where that is all that it has. */
+  readonly address: string
   readonly admin: Pick<Server['admin'], 'user' | 'keys'>
   readonly ssh: Pick<Server['ssh'], 'port'>
 }
 
+/** The address that a host is reached at: IPv6 where it has no other. The schema sees to it that there is one. */
+export const reachedAt = ({ address, address6 }: Pick<Server, 'address' | 'address6'>): string => address ?? address6 ?? ''
+
 /** How a server is reached, and nothing else of it. */
-export const reachOf = ({ address, admin: { user, keys }, ssh: { port } }: Reach): Reach => ({
-  address,
+export const reachOf = ({
+  admin: { user, keys },
+  ssh: { port },
+  ...at
+}: Pick<Server, 'address' | 'address6'> & Omit<Reach, 'address'>): Reach => ({
+  address: reachedAt(at),
   admin: { user, keys },
   ssh: { port },
 })
@@ -24,7 +33,7 @@ export const defaultKeys: readonly ['operator'] = ['operator']
  * Nothing where that is not plainly there. What follows from it counts only if the checked inventory says the same.
  */
 export function reachIn(raw: unknown): Reach | undefined {
-  const { address, admin, ssh } = keysOf(raw)
+  const { address6, address = address6, admin, ssh } = keysOf(raw)
   const { user, keys = defaultKeys } = keysOf(admin)
   const { port = defaultPort } = keysOf(ssh)
   return typeof address === 'string' &&

@@ -26,10 +26,10 @@ export const ServerShape = z.strictObject({
     example: 'xoyize.xyz',
     description: 'the full public name; hostname -f answers it',
   }),
-  address: n.Address4.meta({
-    ask: 'What is its IPv4 address?',
+  address: n.Address4.optional().meta({
+    ask: 'What is its IPv4 address, if it has one?',
     example: '158.220.91.148',
-    description: 'its public IPv4 address',
+    description: 'its public IPv4 address; left out, with address6, for a host that has none',
   }),
   address6: n.Address6.optional().meta({
     ask: 'And its IPv6 address, if it has one?',

@@ -6,6 +6,8 @@ export interface Ipv6 {
   readonly address: string
   /** Whose image it may be, for the words of a note. */
   readonly provider?: string | undefined
+  /** The host has no IPv4 address. */
+  readonly alone?: boolean
 }
 
 interface State {
@@ -107,11 +109,14 @@ elif command -v ifquery >/dev/null; then
 fi
 wait_for_it || :`,
 
-  notes: ({ address, provider = 'the provider' }, have) => {
+  notes: ({ address, provider = 'the provider', alone }, have) => {
     if (have.lacks) return ['not here: this kernel has no IPv6 (ipv6.disable=1 on its command line)']
     if (!have.addresses.includes(address)) return hope(have) ? [] : [absent(have, provider)]
     if (!have.route) return [`it has no way out: the host’s network configuration names no IPv6 gateway (ip -6 route)`]
-    return have.source === address ? [] : [`mail leaves from ${have.source}, whose PTR is another: see that it leaves the host`]
+    const only = alone ? ['this host has no IPv4 address: who has no IPv6 cannot send mail to it, nor see its sites'] : []
+    return have.source === address
+      ? only
+      : [...only, `mail leaves from ${have.source}, whose PTR is another: see that it leaves the host`]
   },
 })
 
@@ -124,7 +129,7 @@ const absent = ({ helper }: State, provider: string): string =>
   } write it into the host’s network configuration, or take address6 out of the inventory`
 
 /** The interface that packets leave by. */
-const interfaceOf = sh`interface=$(ip -4 route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)`
+const interfaceOf = sh`interface=$(for v in 4 6; do ip "-$v" route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p'; done | head -n 1)`
 
 /** The addresses that are in use: one that the kernel still looks for elsewhere on the link is not yet. */
 const addresses = sh`ip -6 -o address show scope global | sed -n '/ tentative\| dadfailed/!s|.* inet6 \([^ /]*\)/.*|address \1|p'`

@@ -54,9 +54,9 @@ async function admitKeys(
 }
 
 /** The host's keys at both ports it may have: what an operator would have been shown by the provider's console. */
-function knownHosts({ root, address }: Machine): string {
+function knownHosts({ root, address, address6 }: Machine): string {
   const dir = join(root, 'etc', 'ssh')
   const keys = readdirSync(dir).filter((file) => /^ssh_host_\w+_key\.pub$/.test(file))
   const lines = keys.map((file) => readFileSync(join(dir, file), 'utf8').split(' ').slice(0, 2).join(' ').trim())
-  return lines.map((key) => `${address} ${key}\n`).join('')
+  return [address, address6].flatMap((at) => lines.map((key) => `${at} ${key}\n`)).join('')
 }

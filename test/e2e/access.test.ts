@@ -242,6 +242,29 @@ systemctl reload ssh.service`)
   })
 })
 
+describe('a host without an IPv4 address', () => {
+  test('is reached, installed and settled over IPv6, its records have no A, and what that means is reported', async () => {
+    const operator = await someone('six')
+    const { host } = operator
+    edit(operator, (document) => document.delete('address'))
+    await host.must(sh`for link in /sys/class/net/*; do
+  name=$(basename "$link")
+  [ "$name" = lo ] || ip -4 address flush dev "$name"
+done`)
+    assert.equal(await host.must(sh`ip -4 -o address show scope global`), '')
+    const only = ['--yes', '--only', 'access,firewall,fail2ban']
+    const run = await provision(operator, only)
+    assert.equal(run.code, 0, told(run))
+    const second = await provision(operator, only)
+    assert.ok(isSettled(second), told(second))
+    const note = second.events.find(({ event, id }) => event === 'note' && id === `ipv6:${host.address6}`)
+    assert.equal(note?.why, 'this host has no IPv4 address: who has no IPv6 cannot send mail to it, nor see its sites')
+    const records = (await command(operator, ['dns', 'records', '--offline'])).stdout
+    assert.match(records, new RegExp(`^mx1\\.xoyize\\.xyz\\.\\s+\\d+\\s+IN\\s+AAAA\\s+${host.address6}$`, 'm'))
+    assert.doesNotMatch(records, /^mx1\.xoyize\.xyz\.\s+\d+\s+IN\s+A\s/m)
+  })
+})
+
 describe('which host it is', { concurrency: true }, () => {
   const look = ['--check', '--only', 'access']
 

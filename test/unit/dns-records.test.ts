@@ -125,6 +125,18 @@ test('records: no reports asked for, none named', () => {
   assert.deepEqual(data('_dmarc.cinay.eu', 'TXT', all), ['v=DMARC1; p=quarantine; sp=reject'])
 })
 
+test('records: a host without an IPv4 address has AAAA and a PTR of that alone, and the rest as ever', () => {
+  const { address: _, ...six } = server
+  const all = [...desiredRecords(six, facts).values()].flat()
+  assert.deepEqual(new Set(all.filter(({ type }) => type === 'A').map((one) => one.data)), new Set([away]))
+  const others = (records: readonly DnsRecord[]) => records.filter(({ type }) => type !== 'A')
+  assert.deepEqual(others(all), others([...zones.values()].flat()))
+  assert.deepEqual(
+    reverseRecords(six).map((one) => one.name),
+    [reverseRecords(server)[1]!.name],
+  )
+})
+
 test('records: both addresses point back at the MX name', () => {
   assert.deepEqual(reverseRecords(server).map(recordText), [
     '148.91.220.158.in-addr.arpa. 3600 IN PTR mx1.xoyize.xyz.',

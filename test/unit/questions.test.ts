@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { recordLines } from '../../src/commands/dns-lines.ts'
 import { domainOf } from '../../src/commands/domain-questions.ts'
 import { inventoryText, newServer } from '../../src/commands/init-file.ts'
+import { initTopics } from '../../src/commands/init-questions.ts'
 import { dkimRecord } from '../../src/dns/dkim.ts'
 import { ProvisionError } from '../../src/errors.ts'
 import { readAnswers } from '../../src/inventory/answers.ts'
@@ -32,6 +33,29 @@ test('question: what may be left out takes nothing; what has a default proposes 
   const reports = question('reports', DomainShape.shape.dmarc.unwrap().shape.reports, { read: words })
   assert.equal(reports.proposal, 'postmaster')
   assert.match(reports.fault('a, b c@') ?? '', /^“c@” is no /)
+})
+
+test('init: a host may have no IPv4 address, and no address at all is refused', () => {
+  const topics = initTopics({ given: 'xoyize.xyz', user: 'ann', from: undefined })
+  const ask = (answers: Answers) => topics.flatMap((one) => one(answers) ?? []).find(({ name }) => name === 'address6')!
+  assert.equal(
+    topics
+      .flatMap((one) => one({}) ?? [])
+      .find(({ name }) => name === 'address')!
+      .fault(''),
+    undefined,
+  )
+  assert.match(ask({ address: '' }).fault('') ?? '', /^is missing: a host has an IPv4 address in address, /)
+  assert.equal(ask({ address: '' }).fault('2001:db8::1'), undefined)
+  assert.equal(ask({ address: '192.0.2.1' }).fault(''), undefined)
+  const { address, address6 } = newServer({
+    address: '',
+    address6: '2001:db8::1',
+    name: 'xoyize.xyz',
+    accounts: 'ann',
+    web: 'here',
+  })
+  assert.deepEqual([address, address6], [undefined, '2001:db8::1'])
 })
 
 test('question: an enum and the kinds of a union are chosen from', () => {

@@ -15,6 +15,7 @@ const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4xYdVUnIgxTkfrBd0ieltw6Ry8ppu
 
 for (const [what, change] of Object.entries({
   'as it comes': {},
+  'without an IPv4 address': { address: undefined },
   'with all that may be left out left out': { admin: { user: 'xouser' }, ssh: undefined },
   'with a port and keys of its own': { admin: { user: 'xouser', keys: [key, 'operator'] }, ssh: { port: 2222 } },
 })) {

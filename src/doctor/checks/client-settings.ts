@@ -1,3 +1,4 @@
+import { reachedAt } from '../../inventory/reach.ts'
 import { blind, type Check, each, error, ok } from '../check.ts'
 import { ask } from '../https.ts'
 
@@ -11,7 +12,8 @@ export const clientSettings: Check = {
       server.domains,
       ({ name }) => name,
       async ({ name }) => {
-        const { address, mail } = server
+        const { mail } = server
+        const address = reachedAt(server)
         const answers = await Promise.all(
           questions(name).map(async (question) => ({ ...question, ...(await ask({ address, trusted, ...question })) })),
         )

@@ -1,3 +1,4 @@
+import { reachedAt } from '../../inventory/reach.ts'
 import { type Check, each, error, type Finding, ok } from '../check.ts'
 import { type Patient, places } from '../patient.ts'
 import { place, talk } from '../smtp.ts'
@@ -7,7 +8,7 @@ export const openRelay: Check = {
   id: 'open-relay',
   title: 'strangers cannot send to strangers, nor without a password, nor to nobody',
   look: async (patient) => {
-    const { address } = patient.server
+    const address = reachedAt(patient.server)
     return (
       await Promise.all([
         each(

@@ -1,3 +1,4 @@
+import { reachedAt } from '../../inventory/reach.ts'
 import { type Domain, localPart, type Server } from '../../inventory.ts'
 import { bounced } from '../bounce.ts'
 import { blind, type Check, each, error, type Finding, ok, warning } from '../check.ts'
@@ -24,7 +25,7 @@ async function ofDomain(patient: Patient, domain: Domain): Promise<readonly Find
   const sender = senderOf(server, domain)
   if (sender === undefined) return [ok(domain.name, 'has no account that could send')]
   const mailbox = { address: sender.address, password: patient.secret(sender.secret) }
-  const { message, helo } = await bounced({ host: server.address, name: server.mail.hostname, trusted, ...mailbox })
+  const { message, helo } = await bounced({ host: reachedAt(server), name: server.mail.hostname, trusted, ...mailbox })
   const { authenticate } = await import('mailauth')
   const wrongName =
     helo === server.mail.hostname
