@@ -31,6 +31,9 @@ export class CouldNotLook extends ProvisionError {
   }
 }
 
+/** A resolver that validates refuses an answer that it gives without validation: that was seen, and is an outage for all who validate. */
+export class Bogus extends CouldNotLook {}
+
 /** It is as it should be. */
 export const ok = (subject: string, message: string): Finding => ({ subject, verdict: 'ok', message })
 /** It works, and somebody should see to it. */
@@ -64,7 +67,8 @@ export async function each<T>(
 export function unseen(subject: string, cause: unknown): Finding {
   const why = cause instanceof Error ? cause.message : String(cause)
   const hint = cause instanceof ProvisionError ? cause.hint : undefined
-  return blind(subject, why, hint ?? 'look again; --debug shows more')
+  const next = hint ?? 'look again; --debug shows more'
+  return cause instanceof Bogus ? error(subject, why, next) : blind(subject, why, next)
 }
 
 const order: readonly Verdict[] = ['ok', 'warning', 'could not look', 'error']

@@ -2,7 +2,7 @@ import { Resolver } from 'node:dns/promises'
 import { dataOf } from '../dns/data.ts'
 import type { DnsRecord } from '../dns/records.ts'
 import { lookUp, resolvers } from '../dns/servers.ts'
-import { CouldNotLook } from './check.ts'
+import { Bogus, CouldNotLook } from './check.ts'
 
 type Type = DnsRecord['type']
 
@@ -26,7 +26,13 @@ export function dnsThrough(given?: string): Dns {
     const where = given ?? from[0]?.address ?? 'of this machine'
     const lost = (why: string) =>
       new CouldNotLook(`${type} of ${name}: the resolver ${where}: ${why}`, 'try another one: --resolver ADDRESS')
-    const reply = await lookUp(from, { name, type }, { dnssec: true }).catch((cause: Error) => {
+    const reply = await lookUp(from, { name, type }, { dnssec: true }).catch(async (cause: Error) => {
+      const open = await lookUp(from, { name, type }, { unchecked: true }).catch(() => undefined)
+      if (/SERVFAIL/.test(cause.message) && (open?.rcode === 'NOERROR' || open?.rcode === 'NXDOMAIN'))
+        throw new Bogus(
+          `${type} of ${name}: the resolver ${where} refuses it (bogus), and answers without validation`,
+          'its signatures or its DS are wrong: provision dns check --host X',
+        )
       throw lost(cause.message)
     })
     if (reply.rcode !== 'NOERROR' && reply.rcode !== 'NXDOMAIN') throw lost(`answers ${reply.rcode}`)

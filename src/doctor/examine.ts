@@ -48,7 +48,8 @@ async function run(check: Check, patient: Patient): Promise<Result> {
     const told = findings.length > 0 ? findings : [unseen(id, new CouldNotLook('there was nothing to look at'))]
     return { id, title, verdict: worst(told.map(({ verdict }) => verdict)), findings: told, ms: performance.now() - began }
   } catch (cause) {
-    return { id, title, verdict: 'could not look', findings: [unseen(id, cause)], ms: performance.now() - began }
+    const finding = unseen(id, cause)
+    return { id, title, verdict: finding.verdict, findings: [finding], ms: performance.now() - began }
   } finally {
     clearTimeout(timer)
   }

@@ -5,6 +5,8 @@ import { after, before, test } from 'node:test'
 import { $ } from 'zx'
 import { checkZones, type ZoneCheck } from '../../src/dns/check.ts'
 import { resolvers } from '../../src/dns/servers.ts'
+import { each, ok } from '../../src/doctor/check.ts'
+import { dnsThrough } from '../../src/doctor/dns.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
 import { type Sh, sh } from '../../src/sh.ts'
@@ -238,6 +240,18 @@ for (const [title, make] of Object.entries(cases))
     if (!title.startsWith('the DS is of no key')) assert.doesNotMatch(said, never)
     assert.doesNotMatch(said, /missing|wrong lab/)
   })
+
+test('doctor: what a resolver refuses and answers without validation is an error, and not something that could not be seen', async () => {
+  const spoil = sh`sed -i 's/10 mx\.lab/10 my.lab/' zone.signed`
+  await lab([{ spoil }, { spoil }])
+  const dns = dnsThrough(rehearsal.addresses.roles.resolver.v4)
+  const look = async () => (await dns.ask(zone, 'MX')).map((mx) => ok(zone, mx))
+  const [bogus] = await each([zone], (name) => name, look)
+  assert.deepEqual([bogus?.verdict, /\(bogus\)/.test(bogus?.message ?? '')], ['error', true], bogus?.message)
+  await lab([{ options: ['allow-query { none; };'] }, { options: ['allow-query { none; };'] }])
+  const [down] = await each([zone], (name) => name, look)
+  assert.equal(down?.verdict, 'could not look', down?.message)
+})
 
 test('name servers: a network that answers DNS itself is unknown, and says nothing about the DS', async () => {
   await lab([{}, {}])
