@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Lock } from './artifacts/lock.ts'
 import type { Obtained } from './artifacts/obtain.ts'
+import { patchesDigest, patchesOf } from './artifacts/patches.ts'
 import type { Server } from './inventory.ts'
 
 export { type Lock, openLock } from './artifacts/lock.ts'
@@ -14,10 +15,12 @@ type Architecture = 'amd64' | 'arm64'
 /** The artifacts of one inventory. */
 export interface ArtifactSource {
   /**
-   * What identifies one, from the inventory and the lock alone: `maddy 0.9.5 amd64 release sha256:…`. Before its first use there
-   * is no digest yet.
+   * What identifies one, from the inventory, the lock and our patches alone: `maddy 0.9.5 amd64 release sha256:…`. Before its first
+   * use there is no digest yet.
    */
   origin(name: ArtifactName, architecture: Architecture): string
+  /** What one lacks because it is the published program where provision would build a better one: a sentence each. */
+  lacks(name: ArtifactName): readonly string[]
   /** The digest of what `obtain` gave in this run. */
   sha256(name: ArtifactName, architecture: Architecture): string | undefined
   /**
@@ -54,9 +57,14 @@ export function artifactSource(
   const key = (name: ArtifactName, architecture: Architecture) =>
     words(name, name === 'acme.sh' || artifacts[name].source === 'build' ? [] : [architecture]).join(' ')
   const origin = (name: ArtifactName, architecture: Architecture) =>
-    [...words(name, name === 'acme.sh' ? [] : [architecture]), lock.get(key(name, architecture)) ?? 'not recorded yet'].join(' ')
+    [
+      ...words(name, name === 'acme.sh' ? [] : [architecture]),
+      lock.get(key(name, architecture)) ?? 'not recorded yet',
+      ...patchedAs(name, artifacts[name].source),
+    ].join(' ')
   return {
     origin,
+    lacks: (name) => (artifacts[name].source === 'release' ? patchesOf(name).map(({ subject }) => subject) : []),
     sha256: (name, architecture) => obtained.get(`${name} ${architecture}`)?.sha256,
     obtain: async (name, architecture) => {
       const at = `${name} ${architecture}`
@@ -69,6 +77,12 @@ export function artifactSource(
       return { ...got, origin: origin(name, architecture) }
     },
   }
+}
+
+/** `patched 3f2a91c0b1d2`: other patches make another program of the same version. */
+function patchedAs(name: ArtifactName, source: string): readonly string[] {
+  const digest = source === 'build' ? patchesDigest(patchesOf(name)) : undefined
+  return digest === undefined ? [] : [`patched ${digest.slice('sha256:'.length, 19)}`]
 }
 
 /** Where archives and builds are kept; it may be deleted. */

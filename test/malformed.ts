@@ -209,6 +209,8 @@ export function malformed({ from, to }: { readonly from: string; readonly to: st
       'UTF-8 cut off in the middle of a character',
       mail(['Content-Type: text/plain; charset=utf-8', 'Subject: \xe2\x82'], '\xf0\x9f\x92'),
     ),
+    named('a last line that ends in CR CR LF', mail([], 'a\r')),
+    named('lines that end in CR CR LF', mail(['Subject: a'], 'b', 'c', '.d').replaceAll('\r\n', '\r\r\n')),
     named('a line of 3,900 characters', mail([], 'x'.repeat(3900))),
     named('dots at the beginning of lines', mail([], '.', '..', '...', '. ', '.a', '')),
     named('a body of lines of a dot and a bare LF', mail([], 'a\n.\nb')),

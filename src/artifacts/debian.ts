@@ -72,7 +72,7 @@ const options = (work: string): readonly string[] =>
     // apt's own user may not enter our cache, and nothing here needs root.
     'APT::Sandbox::User=',
     'APT::Update::Error-Mode=any',
-    'Acquire::Retries=2',
+    'Acquire::Retries=3',
   ].flatMap((option) => ['-o', option])
 
 /** Where this machine gets Debian from; an Ubuntu has another origin, and then it is Debian's own address. */
@@ -88,7 +88,9 @@ async function debianMirror(): Promise<string> {
 }
 
 async function newerKeyring(work: string): Promise<string> {
-  await run('apt-get', ['download', '-o', 'APT::Sandbox::User=', 'debian-archive-keyring'], { cwd: join(work, 'empty') })
+  await run('apt-get', ['download', '-o', 'APT::Sandbox::User=', '-o', 'Acquire::Retries=3', 'debian-archive-keyring'], {
+    cwd: join(work, 'empty'),
+  })
   const [file = ''] = await readdir(join(work, 'empty'))
   const keys = (await unpackDebian(join(work, 'empty', file))).find(({ path }) => `/${path}` === keyring)
   await rm(join(work, 'empty', file))

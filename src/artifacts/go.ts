@@ -2,6 +2,9 @@ import { copyFile, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sha256Of } from './download.ts'
 import type { Digest, Lock } from './lock.ts'
+import { patchedCopy } from './patched.ts'
+import { type Patch, patchesDigest } from './patches.ts'
+import { goStumbled, retried } from './retry.ts'
 import { run } from './run.ts'
 import { fetchModule, toolchain } from './toolchain.ts'
 
@@ -14,6 +17,8 @@ export interface Build {
   readonly lock: Lock
   /** The key of the module's sum in the lock. */
   readonly key: string
+  /** What is changed in a copy of the module before it is built. */
+  readonly patches: readonly Patch[]
   readonly log: (line: string) => void
 }
 
@@ -25,7 +30,12 @@ interface Built {
 }
 
 const modules = {
-  maddy: { path: 'github.com/foxcpp/maddy', package: './cmd/maddy', flags: () => [] },
+  maddy: {
+    path: 'github.com/foxcpp/maddy',
+    package: './cmd/maddy',
+    // “maddy version”, and the line of its start, say that it is not the published one.
+    flags: (version: string) => ['-ldflags', `-X github.com/foxcpp/maddy.Version=${version}+provision`],
+  },
   caddy: {
     path: 'github.com/caddyserver/caddy/v2',
     package: './cmd/caddy',
@@ -39,12 +49,17 @@ const modules = {
   },
 } as const
 
+/** The Go module that a program is built from; undefined for one that is not built. */
+export const moduleOf = (program: string): string | undefined =>
+  Object.hasOwn(modules, program) ? modules[program as keyof typeof modules].path : undefined
+
 /**
- * Builds a program from its Go module, or takes one that was built before from the same module. Throws ProvisionError when the
- * module is not the one that was recorded, when there is no Go to build it with, or when the build fails.
+ * Builds a program from its Go module and the patches, or takes one that was built before from the same. Throws ProvisionError when
+ * the module is not the one that was recorded, when a patch does not apply, when there is no Go to build it with, or when the build
+ * fails.
  */
 export async function build(wanted: Build): Promise<{ readonly path: string; readonly sha256: string }> {
-  const { lock, key, log, name, version, architecture } = wanted
+  const { lock, key, log, name, version, architecture, patches } = wanted
   const before = await built(wanted, lock.get(key))
   if (before !== undefined) {
     await lock.check(key, before.sum, before.path)
@@ -67,11 +82,17 @@ export async function build(wanted: Build): Promise<{ readonly path: string; rea
     log(`building ${name} ${version} for ${architecture} from its Go module: this takes some minutes`)
     const sources = await fetchModule(go, `${module}@v${version}`, work, { ...places, GOTOOLCHAIN: 'local' }, counted(log, name))
     await lock.check(key, sources.sum, `${module}@v${version}`)
+    const calls = { go, env: { ...places, GOTOOLCHAIN: 'local' }, log: counted(log, name) }
+    const dir =
+      patches.length === 0 ? sources.dir : await patchedCopy({ module, dir: sources.dir, patches }, join(work, 'patched'), calls)
     const output = join(work, name)
-    await run(go, ['build', '-C', sources.dir, '-v', '-trimpath', '-buildvcs=false', ...flags(version), '-o', output, main], {
-      env: { ...places, GOTOOLCHAIN: 'local', CGO_ENABLED: '0', GOOS: 'linux', GOARCH: architecture },
-      log: counted(log, name),
-    })
+    const building = () =>
+      run(go, ['build', '-C', dir, '-v', '-trimpath', '-buildvcs=false', ...flags(version), '-o', output, main], {
+        env: { ...calls.env, CGO_ENABLED: '0', GOOS: 'linux', GOARCH: architecture },
+        log: calls.log,
+      })
+    // It downloads what it is built with; what is there and what is compiled is not done again.
+    await retried(building, { what: `building ${name}`, log, again: goStumbled })
     const sha256 = await sha256Of(output)
     const path = join(wanted.cacheDir, 'built', `${stem(wanted, sources.sum)}${sha256}`)
     await mkdir(join(wanted.cacheDir, 'built'), { recursive: true, mode: 0o700 })
@@ -102,17 +123,29 @@ export async function keepBuilt(wanted: Omit<Build, 'lock' | 'key' | 'log'>, sum
   return path
 }
 
-/** `maddy-0.9.5-amd64-h1_…-`, with the module's sum: what comes after it is the digest of the file itself. */
-const stem = ({ name, version, architecture }: Pick<Build, 'name' | 'version' | 'architecture'>, sum: Digest): string =>
-  `${name}-${version}-${architecture}-h1_${Buffer.from(sum.slice(3), 'base64').toString('base64url')}-`
+/** `maddy-0.9.5-amd64-h1_…-p_…-`, with the sums of module and patches: what comes after it is the digest of the file itself. */
+const stem = (
+  { name, version, architecture, patches }: Pick<Build, 'name' | 'version' | 'architecture' | 'patches'>,
+  sum: Digest,
+): string =>
+  `${name}-${version}-${architecture}-h1_${Buffer.from(sum.slice(3), 'base64').toString('base64url')}-${withPatches(patches)}`
 
-/** One that was built before, from the recorded module if there is a record, and is still what it was then. */
-async function built({ name, version, architecture, cacheDir }: Build, recorded: Digest | undefined): Promise<Built | undefined> {
+const withPatches = (patches: readonly Patch[]): string => {
+  const digest = patchesDigest(patches)
+  return digest === undefined ? '' : `p_${digest.slice('sha256:'.length)}-`
+}
+
+/** One that was built before, from the recorded module if there is a record, with the same patches, and is still what it was then. */
+async function built(
+  { name, version, architecture, cacheDir, patches }: Build,
+  recorded: Digest | undefined,
+): Promise<Built | undefined> {
   const dir = join(cacheDir, 'built')
   for (const file of (await readdir(dir).catch(() => [])).filter((one) =>
     one.startsWith(`${name}-${version}-${architecture}-h1_`),
   )) {
-    const [, encoded = '', sha256 = ''] = /-h1_([\w-]{43})-([0-9a-f]{64})$/.exec(file) ?? []
+    const [, encoded = '', with_ = '', sha256 = ''] = /-h1_([\w-]{43})-(p_[0-9a-f]{64}-)?([0-9a-f]{64})$/.exec(file) ?? []
+    if (with_ !== withPatches(patches)) continue
     const sum = `h1:${Buffer.from(encoded, 'base64url').toString('base64')}` as const
     if (recorded !== undefined && recorded !== sum) continue
     const path = join(dir, file)

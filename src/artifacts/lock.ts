@@ -17,6 +17,11 @@ export interface Lock {
    * what was recorded.
    */
   check(key: string, digest: Digest, got: string): Promise<void>
+  /**
+   * Records the digest of what comes with provision itself, such as its patches, in place of an earlier one, saying so: a newer
+   * provision has newer ones, and who reads the file's history sees when.
+   */
+  record(key: string, digest: Digest): Promise<void>
 }
 
 /**
@@ -29,20 +34,22 @@ export async function openLock(
 ): Promise<Lock> {
   const file = join(dir, 'artifacts.lock.yml')
   let digests = await read(file)
+  const write = (key: string, digest: Digest, unless: (recorded: Digest | undefined) => boolean, words: string) =>
+    whileLocked(file, async () => {
+      const fresh = await read(file)
+      if (unless(fresh.get(key))) return fresh
+      const next = new Map([...fresh, [key, digest]])
+      await replaceFile(file, format(next), 0o644)
+      log(`${key}: recorded ${digest} in ${basename(file)}; ${words}`)
+      return next
+    })
   return {
     file,
     get: (key) => digests.get(key),
     check: async (key, digest, got) => {
       if (!digests.has(key) && embedded) digests = new Map([...digests, [key, digest]])
       else if (!digests.has(key))
-        digests = await whileLocked(file, async () => {
-          const fresh = await read(file)
-          if (fresh.has(key)) return fresh
-          const next = new Map([...fresh, [key, digest]])
-          await replaceFile(file, format(next), 0o644)
-          log(`${key}: recorded ${digest} in ${basename(file)}; from now on it must match`)
-          return next
-        })
+        digests = await write(key, digest, (recorded) => recorded !== undefined, 'from now on it must match')
       const recorded = digests.get(key)
       if (recorded !== digest)
         throw new ProvisionError(
@@ -50,6 +57,11 @@ export async function openLock(
           `its digest is ${digest}, and ${file} says ${recorded} for ${key}`,
           `do not use it, unless you know why it changed: then remove that line of ${basename(file)}`,
         )
+    },
+    record: async (key, digest) => {
+      if (digests.get(key) === digest) return
+      if (embedded) digests = new Map([...digests, [key, digest]])
+      else digests = await write(key, digest, (recorded) => recorded === digest, 'it came with this provision')
     },
   }
 }

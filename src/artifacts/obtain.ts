@@ -8,6 +8,7 @@ import { downloadDebian, unpackDebian } from './debian.ts'
 import { download, sha256Of } from './download.ts'
 import { build } from './go.ts'
 import type { Lock } from './lock.ts'
+import { patchesDigest, patchesOf } from './patches.ts'
 import { type Entry, tar, untar } from './tar.ts'
 
 /** One artifact on its way: what the lock calls it, and where to look for it. */
@@ -44,7 +45,13 @@ export async function obtain(
     return release(url.replaceAll('{version}', version), version, pin, async (path) => tree(await unpack(path)))
   }
   const { version, source, url } = artifacts[name]
-  if (source === 'build') return build({ name, version, architecture, ...pin })
+  if (source === 'build') {
+    const patches = patchesOf(name)
+    const built = await build({ name, version, architecture, patches, ...pin })
+    const digest = patchesDigest(patches)
+    if (digest !== undefined) await pin.lock.record(`${pin.key} patches`, digest)
+    return built
+  }
   return release(url[architecture].replaceAll('{version}', version), version, pin, async (path) =>
     toSend(program(name, await unpack(path)), pin.cacheDir),
   )

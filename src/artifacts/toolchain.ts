@@ -2,12 +2,13 @@ import { chmod, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
 import type { Digest, Lock } from './lock.ts'
+import { goStumbled, retried } from './retry.ts'
 import { has, run } from './run.ts'
 
 /** The Go that builds them; it is pinned too. maddy 0.9 needs 1.23, Caddy 2.11 and nebula 1.11 need 1.26. */
 const goVersion = '1.26.8'
 
-/** Downloads a module. Throws ProvisionError when there is none. */
+/** Downloads a module: `path@version`, or of the module in `cwd` the one of that path that it is built with. Throws ProvisionError when there is none. */
 export async function fetchModule(
   go: string,
   module: string,
@@ -15,7 +16,8 @@ export async function fetchModule(
   env: Readonly<Record<string, string>>,
   log: (line: string) => void,
 ): Promise<{ readonly dir: string; readonly sum: Digest }> {
-  const said: unknown = JSON.parse((await run(go, ['mod', 'download', '-json', module], { cwd, env, log })).toString())
+  const download = () => run(go, ['mod', 'download', '-json', module], { cwd, env, log })
+  const said: unknown = JSON.parse((await retried(download, { what: module, log, again: goStumbled })).toString())
   const field = (name: string): unknown => (typeof said === 'object' && said !== null ? Reflect.get(said, name) : undefined)
   const [dir, sum] = [field('Dir'), field('Sum')]
   if (typeof dir !== 'string' || typeof sum !== 'string' || !sum.startsWith('h1:'))
@@ -51,13 +53,21 @@ async function installGo(log: (line: string) => void): Promise<void> {
   if (!(await has('apt-get'))) throw new ProvisionError('go', 'there is no Go on this machine to build with', hint)
   log('installing golang-go from Debian on this machine')
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']
-  const [program = '', ...args] = [...sudo, 'apt-get', 'install', '-y', '--no-install-recommends', 'golang-go']
-  await run(program, args, { env: { DEBIAN_FRONTEND: 'noninteractive' }, log }).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new ProvisionError(
-      'go',
-      `there is no Go on this machine, and installing it failed: ${why}`,
-      `sudo apt-get install golang-go; or ${hint}`,
-    )
-  })
+  const apt = (...args: readonly string[]) => {
+    const [program = '', ...rest] = [...sudo, 'apt-get', '-o', 'Acquire::Retries=3', ...args]
+    return run(program, rest, { env: { DEBIAN_FRONTEND: 'noninteractive' }, log })
+  }
+  const install = () => apt('install', '-y', '--no-install-recommends', 'golang-go')
+  // A machine that is new, or was not updated for long, has no list that names it.
+  const updated = () => apt('update').then(install)
+  await install()
+    .catch(updated)
+    .catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error)
+      throw new ProvisionError(
+        'go',
+        `there is no Go on this machine, and installing it failed: ${why}`,
+        `sudo apt-get install golang-go; or ${hint}`,
+      )
+    })
 }

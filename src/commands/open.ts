@@ -175,7 +175,11 @@ function originsOf({ artifacts }: Server, source: ArtifactSource): Context['orig
       text: () => source.origin(name, architecture),
       sha256: () => source.sha256(name, architecture),
     })
-    return { version: artifacts[name].version, origin: { amd64: on('amd64'), arm64: on('arm64') } }
+    return {
+      version: artifacts[name].version,
+      origin: { amd64: on('amd64'), arm64: on('arm64') },
+      lacks: source.lacks(name),
+    }
   }
   return { maddy: origin('maddy'), caddy: origin('caddy'), nebula: origin('nebula'), 'acme.sh': origin('acme.sh') }
 }

@@ -14,16 +14,19 @@ const urls = (amd64: string, arm64: string) =>
     .prefault({})
     .meta({ description: 'where releases are; the last part of the URL is what a mirror is asked for' })
 
-const source = z.enum(['release', 'build']).default('release').meta({
-  description: 'release: the published program; build: made on the operator’s machine from the Go module of that version',
-})
+const source = (standard: 'release' | 'build') =>
+  z.enum(['release', 'build']).default(standard).meta({
+    description:
+      'release: the published program; build: made on the operator’s machine from the Go module of that version, with our patches where there are some',
+  })
 
 /** What Debian does not package: which version, and where it comes from. Digests are in artifacts.lock.yml. */
 export const Artifacts = z.strictObject({
   maddy: z
     .strictObject({
       version: Version.default('0.9.5').meta({ description: 'the pinned version' }),
-      source,
+      // The published one stops all mail after one malformed message: files/maddy/patches says what else.
+      source: source('build'),
       url: urls(
         'https://github.com/foxcpp/maddy/releases/download/v{version}/maddy-{version}-x86_64-linux-musl.tar.zst',
         'https://github.com/foxcpp/maddy/releases/download/v{version}/maddy-{version}-aarch64-linux-musl.tar.zst',
@@ -34,7 +37,7 @@ export const Artifacts = z.strictObject({
   caddy: z
     .strictObject({
       version: Version.default('2.11.9').meta({ description: 'the pinned version' }),
-      source,
+      source: source('release'),
       url: urls(
         'https://github.com/caddyserver/caddy/releases/download/v{version}/caddy_{version}_linux_amd64.tar.gz',
         'https://github.com/caddyserver/caddy/releases/download/v{version}/caddy_{version}_linux_arm64.tar.gz',
@@ -45,7 +48,7 @@ export const Artifacts = z.strictObject({
   nebula: z
     .strictObject({
       version: Version.default('1.11.1').meta({ description: 'the pinned version' }),
-      source,
+      source: source('release'),
       url: urls(
         'https://github.com/slackhq/nebula/releases/download/v{version}/nebula-linux-amd64.tar.gz',
         'https://github.com/slackhq/nebula/releases/download/v{version}/nebula-linux-arm64.tar.gz',

@@ -12,6 +12,8 @@ export interface InstalledArtifact extends Artifact, ArtifactOrigin {
 export interface ArtifactOrigin {
   readonly version: string
   readonly origin: { readonly amd64: Origin; readonly arm64: Origin }
+  /** What it lacks because it is the published program, a sentence each; shown as notes. */
+  readonly lacks?: readonly string[]
 }
 
 /** Where a file comes from, which at its first use names no digest yet, and the digest of what is sent, known once it was obtained. */
@@ -71,6 +73,11 @@ printf '%s\t%s\t%s\t%s\n' ${name} "$architecture" "$content" "$origin"`,
       ...(have.content === 'as sent' ? [] : [{ field: 'content', from: have.content, to: 'as sent' }]),
     ]
   },
+
+  notes: ({ name, lacks = [] }) =>
+    lacks.length === 0
+      ? []
+      : [`is the published program; “source: build” for ${name} has what this one lacks: ${lacks.join('; ')}`],
 
   apply: ({ name, path, tree = false, origin }, { architecture }) => sh`
 ${artifactFacts}

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { counted, keepBuilt } from '../../src/artifacts/go.ts'
+import { patchesDigest, patchesOf } from '../../src/artifacts/patches.ts'
 import { tar, untar } from '../../src/artifacts/tar.ts'
 import { artifactSource, openLock } from '../../src/artifacts.ts'
 import { Server } from '../../src/inventory.ts'
@@ -39,7 +40,7 @@ async function place(t: TestContext, files: Record<string, Buffer>, change: obje
     mail: { hostname: 'mx1.example.org', primary: 'example.org' },
     domains: [{ name: 'example.org', accounts: [{ address: 'bob' }] }],
     artifacts: {
-      maddy: { version: '1.2', url: url('maddy') },
+      maddy: { version: '1.2', source: 'release', url: url('maddy') },
       caddy: { url: url('caddy') },
       'acme.sh': { version: '3.0', url: `${base}/acme.sh-{version}.tar.gz` },
       ...change,
@@ -154,15 +155,20 @@ test('artifacts: of acme.sh the script and its DNS providers are sent, as the sa
 
 test('artifacts: what was built from the recorded module is not built again, and is checked', async (t) => {
   const sum = `h1:${Buffer.alloc(32, 0xfb).toString('base64')}` as const
-  const { source, dir } = await place(t, {}, { maddy: { version: '1.2', source: 'build' } })
+  const { source, dir, lockFile } = await place(t, {}, { maddy: { version: '1.2', source: 'build' } })
   writeFileSync(join(dir, 'built'), 'the program')
   const path = await keepBuilt(
-    { name: 'maddy', version: '1.2', architecture: 'arm64', cacheDir: join(dir, 'cache') },
+    { name: 'maddy', version: '1.2', architecture: 'arm64', cacheDir: join(dir, 'cache'), patches: patchesOf('maddy') },
     sum,
     join(dir, 'built'),
   )
   const got = await (await source()).obtain('maddy', 'arm64')
-  assert.deepEqual([got.path, got.sha256, got.origin], [path, sha256('the program'), `maddy 1.2 arm64 build ${sum}`])
+  const patches = patchesDigest(patchesOf('maddy'))!
+  assert.deepEqual(
+    [got.path, got.sha256, got.origin],
+    [path, sha256('the program'), `maddy 1.2 arm64 build ${sum} patched ${patches.slice(7, 19)}`],
+  )
+  assert.match(readFileSync(lockFile, 'utf8'), new RegExp(`^ {2}maddy 1\\.2 build patches: ${patches}$`, 'm'))
 
   // Not from another module, nor when it is no longer what was built: then it is built, which fails here for want of a Go.
   const before = process.env.PATH
