@@ -33,7 +33,7 @@ function settings(change: Partial<MailCheck> = {}): void {
     messagesPerHour: 3,
     recipientsPerHour: 10,
   } as const
-  const text = checkConf({ ...plain, freePercent: 0, freeLeast: 0, ...change })
+  const text = checkConf({ ...plain, takesMalformed: false, freePercent: 0, freeLeast: 0, ...change })
   writeFileSync(join(dir, 'conf'), text.replace(/^(state|disk)=.*/gm, `$1='${dir}'`))
 }
 const environment = () => ({ PROVISION_MAIL_CHECK: join(dir, 'conf'), PROVISION_LOG: '/nonexistent' })
@@ -123,6 +123,13 @@ test('mail-check: parts as go-message reads them', () => {
     ['deep', [type('x'), '', ...Array.from({ length: 10_001 }, () => ['--x', '']).flat(), '--x--', '']],
   ]
   for (const [expected, lines] of table) assert.equal(parts(...lines), expected, JSON.stringify(lines).slice(0, 200))
+})
+
+test('mail-check: what the storage takes is not refused for its parts', () => {
+  settings({ takesMalformed: true })
+  const shapes = malformed({ from: 'stranger@peer.example', to: 'alice@ours.example' })
+  const seen = new Set(shapes.map(({ text }) => incoming(text)))
+  assert.deepEqual([...seen].toSorted(), ['from', 'junk', 'list', 'ok'])
 })
 
 test('mail-check: ends of lines that are mixed', () => {
