@@ -272,6 +272,21 @@ test('watch: a list that lists us is told of; one that is silent, and one that r
   assert.match(look({ programs: answers('') }).said, /over: an address of this host is on the blocklist/)
 })
 
+test('watch: a login that the gate has stopped, and a gate that fails, are reported, without a name', () => {
+  const gate = (...lines: readonly string[]) => ({
+    journalctl: `case $* in *provision-mail-check*) printf '${lines.join('\\n')}\\n' ;; esac`,
+  })
+  const { said } = look({
+    programs: gate(
+      'login bob@b.example stopped: 3 messages to 9 recipients within an hour',
+      'failed: /etc/maddy/check.conf: no mode',
+    ),
+  })
+  assert.match(said, /a login was stopped: it has sent as much as an hour allows/)
+  assert.match(said, /mail was deferred: it could not be checked/)
+  assert.doesNotMatch(said, /bob|example/)
+})
+
 test('watch: a login that sends too much is told of without its name', () => {
   look({ fresh: true })
   const mail = (id: number, recipients: number, user = 'alice') =>
