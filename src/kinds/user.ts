@@ -95,5 +95,13 @@ function create(wanted: User): Sh {
   const flags = [...(system ? ['--system', '--no-create-home'] : ['--create-home']), ...(uid === undefined ? [] : ['--uid', uid])]
   return sh`
 if getent group ${name} >/dev/null; then set -- --gid ${name}; else set -- --user-group; fi
+${
+  uid === undefined
+    ? sh``
+    : sh`if taken=$(getent passwd ${uid}); then
+  printf 'uid %s belongs to %s already: declare another one, or none, and %s gets the next free one\n' ${uid} "\${taken%%:*}" ${name} >&2
+  exit 1
+fi`
+}
 useradd "$@" ${flags} --shell ${shell} --home-dir ${home} -- ${name}`
 }
