@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import * as z from 'zod'
-import { bits, shortest } from '../addresses.ts'
+import { network, shortest } from '../addresses.ts'
 
 /** An IPv4 address. */
 export const Address4 = z.ipv4({ error: 'is no IPv4 address', abort: true }).refine(isIPv4, 'is no IPv4 address')
@@ -26,14 +26,3 @@ export const Network = z
 
 /** A TCP or UDP port. */
 export const Port = z.int().min(1).max(65535)
-
-/** A network in its shortest form; nothing when it is none, or has bits set below the mask. */
-function network(value: string): string | undefined {
-  const [address = '', mask] = value.split('/')
-  const size = isIPv4(address) ? 32 : isIPv6(address) ? 128 : 0
-  const length = mask === undefined ? size : Number(mask)
-  if (size === 0 || length > size) return undefined
-  const below = (1n << BigInt(size - length)) - 1n
-  if ((bits(address) & below) !== 0n) return undefined
-  return mask === undefined ? shortest(address) : `${shortest(address)}/${length}`
-}

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { bits, shortest } from '../addresses.ts'
+import { bits, network, shortest } from '../addresses.ts'
 import { AbsolutePath } from './fields.ts'
 import { Address4, Address6, Network, Port } from './networks.ts'
 import { secretField, unbound } from './secret-field.ts'
@@ -77,9 +77,9 @@ export const Nfs = z.strictObject({
 export function networkOf(address: string): string {
   const [own = '', length = ''] = address.split('/')
   const size = own.includes(':') ? 128 : 32
-  const below = (1n << BigInt(size - Number(length))) - 1n
-  const first = bits(own) & ~below
-  if (size === 32) return `${[24n, 16n, 8n, 0n].map((shift) => (first >> shift) & 255n).join('.')}/${length}`
+  const first = bits(own) & ~((1n << BigInt(size - Number(length))) - 1n)
   const words = first.toString(16).padStart(32, '0').match(/.{4}/g) ?? []
-  return `${shortest(words.join(':'))}/${length}`
+  // An IPv4 address as a number is one of IPv6 too: the mapped one, of which the normal form is IPv4.
+  const whole = size === 32 ? `::ffff:${words.slice(6).join(':')}/${Number(length) + 96}` : `${words.join(':')}/${length}`
+  return network(whole) ?? address
 }

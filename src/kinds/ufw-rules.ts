@@ -1,3 +1,4 @@
+import { network } from '../addresses.ts'
 import { defineKind } from '../kind.ts'
 import { type Sh, sh } from '../sh.ts'
 import { startUfw } from './ufw.ts'
@@ -53,14 +54,15 @@ fi`,
     const there = have.type === 'off' ? [] : have.rules
     const wanted = rules.map((rule) => ({ rule, tuples: tuples(rule) }))
     const declared = new Set(wanted.flatMap((one) => one.tuples))
+    const allowed = new Set(there.map(plain))
     return [
       ...wanted
-        .filter((one) => !one.tuples.every((tuple) => there.includes(tuple)))
+        .filter((one) => !one.tuples.every((tuple) => allowed.has(tuple)))
         .map(({ rule }) => ({ field: words(rule), from: 'absent', to: 'allowed' })),
       ...(others === 'keep'
         ? []
         : there
-            .filter((tuple) => !declared.has(tuple))
+            .filter((tuple) => !declared.has(plain(tuple)))
             .map((tuple) => ({ field: tuple.slice(2), from: `v${tuple[0]}`, to: 'absent' }))),
     ]
   },
@@ -77,6 +79,13 @@ ${changes.filter(({ to }) => to === 'absent').map(({ field }) => remove(field))}
 
 const words = ({ port, protocol, from = 'anywhere', on }: UfwRule): string =>
   `${port}/${protocol} from ${from}${on === undefined ? '' : ` on ${on}`}`
+
+/** A tuple with its source as we write it: ufw says ::1.2.3.4 where we say ::102:304. */
+const plain = (tuple: string): string => {
+  const words = tuple.split(' ')
+  const from = network(words[6] ?? '')
+  return from === undefined ? tuple : words.with(6, from).join(' ')
+}
 
 function tuples({ port, protocol, from, on }: UfwRule): readonly string[] {
   const any = { 4: '0.0.0.0/0', 6: '::/0' }

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import fc from 'fast-check'
 import { $ } from 'zx'
+import { network } from '../../src/addresses.ts'
+import { loadInventory } from '../../src/inventory.ts'
 import { bare } from '../../src/rehearsal/images.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { type Sh, sh } from '../../src/sh.ts'
@@ -174,8 +177,7 @@ table ip wg-quick-wg0 {
 END
 iptables -A FORWARD -i wg0 -j ACCEPT
 iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE
-iptables -I INPUT -p udp --dport 51820 -j ACCEPT
-ip link add wg0 type dummy`,
+iptables -I INPUT -p udp --dport 51820 -j ACCEPT`,
     [
       /^packet-filter:host third-party table ip wg-quick-wg0 of nftables$/,
       /^packet-filter:host third-party rule: filter INPUT -p udp -m udp --dport 51820 -j ACCEPT \(v4\)$/,
@@ -334,6 +336,46 @@ systemctl daemon-reload; systemctl -q enable nftables.service`)
     assert.match(run.error, /nftables\.service throws ufw’s rules away when it starts: remove it/)
   })
 
+  test('what ufw makes of a network is what we declare, in whatever notation', async () => {
+    const operator = await someone('networks')
+    const { host } = operator
+    const written = fc.sample(anyNetwork, { numRuns: 400, seed: 10 })
+    // ufw's own code, for thousands would take an hour by its command line.
+    const printed = await host.must(sh`python3 -c 'import sys, ufw.util
+for line in sys.argv[1].split(): print(ufw.util.normalize_address(line, ":" in line)[0])' ${written.map((one) => network(one)!).join(' ')}`)
+    assert.deepEqual(printed.trim().split('\n').map(network), written.map(network))
+
+    const some = [
+      '198.51.100.7/32',
+      '::ffff:198.51.100.8',
+      '::ffff:203.0.113.0/120',
+      '2001:DB8:0:0::/32',
+      '2001:db8::1/128',
+      '::102:304',
+      '0.0.0.0/0',
+      '::/0',
+    ]
+    edit(operator, (document) =>
+      document.setIn(
+        ['firewall', 'allow'],
+        some.map((from, i) => ({ port: 7000 + i, from })),
+      ),
+    )
+    await endsWell(operator)
+    await settled(operator)
+    const { server } = await loadInventory(operator.inventory, 'xoyize.xyz')
+    const tuples = await host.must(
+      sh`cat /etc/ufw/user.rules /etc/ufw/user6.rules | sed -n 's/^### tuple ### allow tcp \(70[0-9]*\) [^ ]* any \([^ ]*\) in$/\1 \2/p' | sort`,
+    )
+    assert.deepEqual(
+      tuples
+        .trim()
+        .split('\n')
+        .map((line) => line.replace(/\S+$/, (from) => network(from)!)),
+      server.firewall.allow.map(({ port, from }) => `${port} ${from}`),
+    )
+  })
+
   test('somebody else is let in by the inventory, and keeps their keys', async () => {
     const operator = await someone('puller')
     const { host } = operator
@@ -365,3 +407,26 @@ install -m 0600 -o puller -g puller /root/puller.pub /home/puller/.ssh/authorize
     await settled(operator)
   })
 })
+
+/** Networks as people write them: with and without a mask, upper case, long forms, IPv4 in IPv6. */
+const anyNetwork = fc
+  .oneof(
+    fc.tuple(fc.ipV4(), fc.constantFrom('', '/32')),
+    fc.tuple(fc.ipV6(), fc.constantFrom('', '/128')),
+    fc.tuple(
+      fc.ipV6().map((address) => address.toUpperCase()),
+      fc.constantFrom('', '/128'),
+    ),
+    fc.tuple(
+      fc.ipV4().map((address) => `::ffff:${address}`),
+      fc.constantFrom('', '/128'),
+    ),
+    fc
+      .tuple(fc.nat(255), fc.integer({ min: 8, max: 32 }))
+      .map(([first, length]): [string, string] => [`${first}.0.0.0`, `/${length}`]),
+    fc
+      .tuple(fc.nat(0xffff), fc.integer({ min: 16, max: 128 }))
+      .map(([first, length]): [string, string] => [`${first.toString(16)}::`, `/${length}`]),
+  )
+  .map(([address, mask]) => `${address}${mask}`)
+  .filter((one) => network(one) !== undefined)

@@ -3,7 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { network, withMask } from '../../src/addresses.ts'
 import { ProvisionError } from '../../src/errors.ts'
+import { networkOf } from '../../src/inventory/overlay.ts'
 import { PublicKey } from '../../src/inventory/public-key.ts'
 import { readYaml, validate } from '../../src/inventory/yaml.ts'
 import { aliasLines, loadInventory, Server } from '../../src/inventory.ts'
@@ -361,6 +363,31 @@ test('inventory: addresses and networks get the form in which the host says them
   assert.equal(server.address6, '2001:db8::1')
   assert.deepEqual(server.fail2ban.ignore, ['2001:db8::/32', '192.0.2.1'])
 })
+
+for (const [written, kept] of [
+  ['198.51.100.7/32', '198.51.100.7'],
+  ['::ffff:198.51.100.7', '198.51.100.7'],
+  ['::FFFF:198.51.100.0/120', '198.51.100.0/24'],
+  ['2001:DB8::1/128', '2001:db8::1'],
+  ['2001:DB8:0:0::/32', '2001:db8::/32'],
+  ['0.0.0.0/0', '0.0.0.0/0'],
+  ['198.51.100.7/24', undefined],
+  ['198.51.100.0/33', undefined],
+  ['198.51.100.0/', undefined],
+  ['::ffff:0:0/90', undefined],
+] as const)
+  test(`network: ${written} is kept as ${kept ?? 'nothing: it is refused'}`, () => assert.equal(network(written), kept))
+
+test('network: nebula, which takes no single address, gets the mask', () => {
+  assert.deepEqual(['192.0.2.7', '2001:db8::1', '10.0.0.0/8'].map(withMask), ['192.0.2.7/32', '2001:db8::1/128', '10.0.0.0/8'])
+})
+
+for (const [address, of] of [
+  ['10.19.55.5/24', '10.19.55.0/24'],
+  ['10.19.55.5/32', '10.19.55.5'],
+  ['2001:db8::5/64', '2001:db8::/64'],
+] as const)
+  test(`overlay: ${address} is in ${of}`, () => assert.equal(networkOf(address), of))
 
 test('aliases: postmaster and abuse exist in every domain, declared or not', () => {
   const server = read(

@@ -1,3 +1,5 @@
+import { withMask } from '../../../src/addresses.ts'
+
 /** What a node is told. */
 export interface NebulaSettings {
   readonly interface: string
@@ -30,7 +32,7 @@ export const nebulaConfig = ({ interface: dev, port, lighthouse, lighthouses, in
           ...inbound.map(({ port: open, protocol, from }) => ({
             port: open,
             proto: protocol,
-            ...(from === undefined ? { host: 'any' } : { cidr: from }),
+            ...(from === undefined ? { host: 'any' } : { cidr: withMask(from) }),
           })),
         ],
       },
