@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path/posix'
 import { type Change, defineKind, differences, short } from '../kind.ts'
 import { Secret } from '../secret.ts'
 import { type Sh, sh } from '../sh.ts'
+import { trustedWay } from './links.ts'
 import { unread } from './reads.ts'
 
 export interface File {
@@ -74,11 +75,13 @@ done`,
 
   // Written next to its place and moved there, so nobody ever reads half of it. What was there before is kept, unless it is secret.
   apply: ({ path, content, mode = '0644', owner = 'root', group = 'root', check = sh`` }, have) => sh`
+${trustedWay}
+trusted_way ${dirname(path)}
 tmp=${`${dirname(path)}/.${basename(path)}.provision`}
 trap 'rm -f -- "$tmp"' EXIT
 rm -f -- "$tmp"
 ( umask 077; set -C; printf %s ${content} > "$tmp" )
-chown ${`${owner}:${group}`} "$tmp"
+chown -h ${`${owner}:${group}`} "$tmp"
 chmod ${mode} "$tmp"
 ${check}
 ${have.type === 'file' && !(content instanceof Secret) ? keep(path) : sh``}

@@ -1,10 +1,23 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createPublicKey } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { directory } from '../../src/kinds/directory.ts'
 import { privateKey } from '../../src/kinds/private-key.ts'
 import { step } from '../../src/step.ts'
 import { converge, localShell } from '../local-shell.ts'
@@ -65,4 +78,68 @@ test('private-key: one that is to go is gone, with its record', async () => {
   await made({ ...dkim, absent: true })
   assert.deepEqual([existsSync(dkim.path), existsSync(dkim.record)], [false, false])
   assert.deepEqual(await made({ ...dkim, absent: true }), [])
+})
+
+test('private-key: a link in its place is refused, and what it leads to is not touched', async () => {
+  const target = `${dir}/shadow`
+  writeFileSync(target, 'root:x\n', { mode: 0o640 })
+  const path = `${dir}/c.example_s1.key` as const
+  symlinkSync(target, path)
+  await assert.rejects(made({ ...dkim, path, record: `${dir}/c.example_s1.dns` }), /is a link to .*shadow, and a key is a file/)
+  assert.equal(readFileSync(target, 'utf8'), 'root:x\n')
+  assert.equal(statSync(target).mode & 0o777, 0o640)
+})
+
+const asRoot = { skip: process.getuid?.() === 0 ? false : 'only root has other users' }
+// Debian has it, with a group of its own.
+const user = 'www-data'
+const uid = Number(execFileSync('id', ['-u', user], { encoding: 'utf8' }))
+
+test(
+  'private-key: in a folder of its owner it is made with the owner’s rights, and a link of theirs leads nowhere',
+  asRoot,
+  async () => {
+    const theirs = mkdtempSync(join(tmpdir(), 'private-key-theirs-')) as `/${string}`
+    const outside = mkdtempSync(join(tmpdir(), 'private-key-roots-')) as `/${string}`
+    try {
+      chownSync(theirs, uid, uid)
+      const group = execFileSync('id', ['-gn', 'nobody'], { encoding: 'utf8' }).trim()
+      execFileSync('sh', ['-c', 'getent group nobody >/dev/null || groupadd nobody'])
+      assert.ok(group)
+      const path = `${theirs}/a.key` as const
+      await made({ path, type: 'ec', owner: user })
+      assert.deepEqual([statSync(path).uid, statSync(path).mode & 0o777], [uid, 0o600])
+      execFileSync('runuser', ['-u', user, '--', 'ln', '-s', outside, `${theirs}/keys`])
+      await assert.rejects(
+        made({ path: `${theirs}/keys/b.key`, type: 'ec', owner: user }),
+        /keys is a link to .* that www-data made, and root follows no link of others/,
+      )
+      assert.deepEqual(readdirSync(outside), [])
+    } finally {
+      for (const one of [theirs, outside]) rmSync(one, { recursive: true })
+    }
+  },
+)
+
+test('directory: one that root has moved elsewhere is looked at there; a link of another is refused', asRoot, async () => {
+  const theirs = mkdtempSync(join(tmpdir(), 'directory-theirs-')) as `/${string}`
+  const roots = mkdtempSync(join(tmpdir(), 'directory-roots-')) as `/${string}`
+  try {
+    chownSync(theirs, uid, uid)
+    mkdirSync(`${roots}/moved`, { mode: 0o700 })
+    symlinkSync(`${roots}/moved`, `${roots}/site`)
+    const one = step('Make it', [directory({ path: `${roots}/site`, mode: '0755' })])
+    await converge(shell, one)
+    assert.equal(statSync(`${roots}/moved`).mode & 0o777, 0o755)
+    assert.ok(lstatSync(`${roots}/site`).isSymbolicLink())
+    assert.deepEqual(await converge(shell, one), [])
+    execFileSync('runuser', ['-u', user, '--', 'ln', '-s', `${roots}/moved`, `${theirs}/site`])
+    await assert.rejects(
+      converge(shell, step('Make it', [directory({ path: `${theirs}/site`, owner: user })])),
+      /site is a link to .* that www-data made/,
+    )
+    assert.equal(statSync(`${roots}/moved`).uid, 0)
+  } finally {
+    for (const each of [theirs, roots]) rmSync(each, { recursive: true })
+  }
 })

@@ -173,7 +173,7 @@ test('nebula: a certificate that ends within a month is told, with its day and t
 test('nebula: the network of an address', () => {
   for (const [address, network] of [
     ['10.19.55.5/24', '10.19.55.0/24'],
-    ['10.19.55.5/32', '10.19.55.5/32'],
+    ['10.19.55.5/32', '10.19.55.5'],
     ['10.200.255.5/9', '10.128.0.0/9'],
     ['fd00:19::5/64', 'fd00:19::/64'],
   ] as const)

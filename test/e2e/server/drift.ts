@@ -219,10 +219,22 @@ ${edit}`)
     await it.settled()
   })
 
-  on(server, 'who listens on a public address without being declared ends the run, which names it', async (it) => {
-    await it.host.must(sh`systemd-run -q --unit=stray systemd-socket-activate -l 3306 cat`)
-    assert.match(await it.fails(), /3306\/tcp is listened on by systemd-socket-?.*, and not declared/)
-    await it.host.must(sh`systemctl stop stray`)
-    await it.settled()
-  })
+  on(
+    server,
+    'who listens on a public address without being declared is named; one of our own programs fails its step',
+    async (it) => {
+      await it.host.must(sh`systemd-run -q --unit=stray systemd-socket-activate -l 3306 cat`)
+      const look = await provision(it.operator, ['--yes'])
+      assert.equal(look.code, 0, told(look))
+      assert.ok(
+        look.events.some(({ event, why }) => event === 'note' && /^3306\/tcp is listened on by systemd-socket/.test(why ?? '')),
+      )
+      await it.host.must(sh`systemctl stop stray
+cp /usr/bin/systemd-socket-activate /run/unbound
+systemd-run -q --unit=stray2 /run/unbound -l 5353 cat`)
+      assert.match(await it.fails(), /5353\/tcp is listened on by unbound, and not declared/)
+      await it.host.must(sh`systemctl stop stray2; rm /run/unbound`)
+      await it.settled()
+    },
+  )
 }
