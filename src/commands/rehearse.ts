@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ProvisionError } from '../errors.ts'
+import { reachedAt } from '../inventory/reach.ts'
 import { type Inventory, loadInventory } from '../inventory.ts'
 import { writeInventory } from '../rehearsal/inventory.ts'
 import type { Rehearsal } from '../rehearsal/open.ts'
@@ -124,13 +125,9 @@ async function prove(rehearsal: Rehearsal, { server, store }: Inventory, say: (l
   }
 }
 
-const next = (
-  { name, dir, server: { admin, ssh, address } }: Inventory,
-  { directory }: Rehearsal,
-  { vm }: RehearseOptions,
-): string => `Go on with:
+const next = ({ name, dir, server }: Inventory, { directory }: Rehearsal, { vm }: RehearseOptions): string => `Go on with:
   provision --host ${name} --inventory ${dir} --check
   provision doctor --host ${name} --inventory ${dir}
-  ssh -p ${ssh.port} -o UserKnownHostsFile=${join(directory, 'inventory', 'known_hosts')} ${admin.user}@${address}
+  ssh -p ${server.ssh.port} -o UserKnownHostsFile=${join(directory, 'inventory', 'known_hosts')} ${server.admin.user}@${reachedAt(server)}
   provision secrets list --host ${name} --inventory ${dir}
   provision rehearse --host ${name} --stop${vm ? ' --vm' : ''}`
