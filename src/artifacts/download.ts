@@ -5,12 +5,25 @@ import { dirname } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
+import { retried } from './retry.ts'
 
 /** How long a server may say nothing. */
 const patience = 60_000
 
-/** Gets a URL into a file, whole or not at all. Throws an Error that says what came back. */
-export async function download(url: string, path: string, log: (line: string) => void): Promise<void> {
+/**
+ * Gets a URL into a file, whole or not at all; a server that stumbles is asked again. Throws an Error that says what came back.
+ * `pauses`: before each further attempt, in milliseconds.
+ */
+export const download = (url: string, path: string, log: (line: string) => void, pauses?: readonly number[]): Promise<void> =>
+  retried(() => downloadOnce(url, path, log), {
+    what: url,
+    log,
+    // What it does not have, or does not give, it will not the next time; 408 and 429 say to come again (RFC 9110, RFC 6585).
+    again: (error) => !(error instanceof Error && /^the server answered [34](?!08|29)/.test(error.message)),
+    ...(pauses === undefined ? {} : { pauses }),
+  })
+
+async function downloadOnce(url: string, path: string, log: (line: string) => void): Promise<void> {
   const temporary = `${path}.${randomBytes(4).toString('hex')}.part`
   const abort = new AbortController()
   let timer = setTimeout(() => abort.abort(), patience)

@@ -1,5 +1,6 @@
 import { latest, older } from '../artifacts/latest.ts'
-import type { ArtifactName } from '../artifacts.ts'
+import { recheck, recheckedWords } from '../artifacts/recheck.ts'
+import { type ArtifactName, artifactCache } from '../artifacts.ts'
 import { ProvisionError } from '../errors.ts'
 import { loadInventory } from '../inventory.ts'
 import { recipes } from '../upgrade/recipes.ts'
@@ -27,6 +28,13 @@ export async function outdated(options: OutdatedOptions, io: Io, print: (line: s
     else if (newest !== undefined)
       print(`${name} ${version}${behind ? ` → ${newest}: ${nextMove(name, newest, host)}` : ' is the latest'}`)
     if (answer.status === 'rejected') tell(answer.reason, io)
+    if (behind && server.artifacts[name].source === 'build')
+      for (const { patch, state } of await recheck(name, newest, artifactCache()))
+        print(
+          io.json
+            ? JSON.stringify({ event: 'patch', id: patch.name, name, newest, state, upstream: patch.upstream })
+            : `  patch ${patch.name} ${recheckedWords[state]} (${patch.subject}; ${patch.upstream})`,
+        )
   }
   if (answers.some(({ status }) => status === 'rejected')) return 1
   return pins.some(({ version }, i) => older(version, (answers[i] as PromiseFulfilledResult<string>).value)) ? 2 : 0

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
+import { retried } from '../artifacts/retry.ts'
 import { keepOn, keptAt, passOn, serve } from './apt-files.ts'
 
 /** What a cache of Debian packages keeps, and what it may ask for. */
@@ -48,10 +49,19 @@ async function answer(directory: string, address: string, request: IncomingMessa
   if (kept !== undefined && (/\/pool\/|\/by-hash\//.test(address) || young())) return serve(path, kept, request, response)
 
   const headers = { 'accept-encoding': 'identity', ...(kept === undefined ? {} : { 'if-modified-since': kept.modified }) }
-  const fresh = await fetch(address, { headers, signal: AbortSignal.timeout(600_000) }).catch((error: unknown) => {
-    if (kept === undefined) throw error
-    return undefined
-  })
+  const ask = async () => {
+    const answer = await fetch(address, { headers, signal: AbortSignal.timeout(600_000) })
+    if (answer.status >= 500 && kept === undefined) throw new Error(`${address} answers ${answer.status}`)
+    return answer
+  }
+  // apt tries no index again that a proxy answered with an error: it is done here, unless there is one to serve.
+  const again = () => kept === undefined
+  const fresh = await retried(ask, { what: address, log: () => undefined, again, pauses: [500, 2000] }).catch(
+    (error: unknown) => {
+      if (kept === undefined) throw error
+      return undefined
+    },
+  )
   if (fresh?.status === 304) keepOn(path)
   if (kept !== undefined && (fresh === undefined || fresh.status === 304 || fresh.status >= 500))
     return serve(path, kept, request, response)

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { download } from '../../src/artifacts/download.ts'
 import { counted, keepBuilt } from '../../src/artifacts/go.ts'
 import { patchesDigest, patchesOf } from '../../src/artifacts/patches.ts'
 import { tar, untar } from '../../src/artifacts/tar.ts'
@@ -106,6 +107,34 @@ test('artifacts: a mirror is asked first, by file name; what it does not have co
   await artifacts.obtain('maddy', 'amd64')
   await artifacts.obtain('maddy', 'arm64')
   assert.deepEqual(asked, ['/m/maddy-1.2-amd64.tar', '/m/maddy-1.2-arm64.tar', '/1.2/maddy-1.2-arm64.tar'])
+})
+
+test('artifacts: a server that stumbles once fails nothing; what it does not have is not asked for again', async (t) => {
+  const asked: string[] = []
+  const http = createServer((request, response) => {
+    asked.push(request.url ?? '')
+    const times = asked.filter((one) => one === request.url).length
+    if (request.url === '/gone') response.writeHead(404).end()
+    else if (request.url === '/always') response.writeHead(503).end()
+    else if (times > 1) response.end('whole')
+    else if (request.url === '/busy') response.writeHead(502).end()
+    else if (request.url === '/reset') response.destroy()
+    else response.writeHead(200, { 'content-length': 5 }).write('wh', () => response.destroy())
+  })
+  await new Promise<void>((ready) => http.listen(0, '127.0.0.1', ready))
+  t.after(() => http.close())
+  const base = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  const dir = mkdtempSync(join(tmpdir(), 'provision-test-'))
+  const get = (path: string) => download(base + path, join(dir, path), () => undefined, [1, 1])
+  for (const path of ['/busy', '/reset', '/cut']) {
+    await get(path)
+    assert.equal(readFileSync(join(dir, path), 'utf8'), 'whole')
+  }
+  await assert.rejects(get('/gone'), /answered 404/)
+  await assert.rejects(get('/always'), /answered 503/)
+  assert.equal(asked.filter((path) => path === '/gone').length, 1)
+  assert.equal(asked.filter((path) => path === '/always').length, 3)
+  assert.deepEqual(readdirSync(dir).toSorted(), ['busy', 'cut', 'reset'])
 })
 
 test('artifacts: what cannot be had is an error with all that was tried', async (t) => {
