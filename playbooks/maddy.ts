@@ -11,6 +11,7 @@ import { file } from '../src/kinds/file.ts'
 import { verifyMaddy } from '../src/kinds/maddy.ts'
 import { mailAccount } from '../src/kinds/mail-account.ts'
 import { nftTable } from '../src/kinds/nft-table.ts'
+import { owner } from '../src/kinds/owner.ts'
 import { packages } from '../src/kinds/packages.ts'
 import { privateKey } from '../src/kinds/private-key.ts'
 import { servedCertificate } from '../src/kinds/served-certificate.ts'
@@ -44,6 +45,11 @@ export const maddy = ({ mail, domains, dns, rspamd, fail2ban, origin, stampKey, 
 
     step('Configure maddy', [
       directory({ path: '/var/lib/maddy', mode: '0750', owner: 'maddy', group: 'maddy' }),
+      owner({
+        ...{ path: '/var/lib/maddy', owner: 'maddy', group: 'maddy' },
+        large: '/var/lib/maddy/messages',
+        listed: '/run/provision/watch/owners',
+      }),
       directory({ path: '/etc/maddy' }),
       directory({ path: '/etc/systemd/system/maddy.service.d' }),
       file({ path: '/etc/systemd/system/maddy.service', content: text('etc/systemd/system/maddy.service') }),

@@ -43,6 +43,7 @@ export function scriptFiles({ resources }: Step): readonly { readonly path: stri
 const absent: Readonly<Record<string, (key: string, desired: unknown) => string>> = {
   file: (path) => `absent ${path}\n`,
   directory: (path) => `absent ${path}\n`,
+  owner: (path) => `other ${path} root:root 640 ${path}/a\nend ${path}\n`,
   packages: () => 'end\n',
   // What must be on is absent; what must be off is on.
   service: (unit, desired) =>

@@ -5,6 +5,7 @@ import { baseTests } from './server/base.ts'
 import { certificateTests } from './server/certificate.ts'
 import { daemonTests } from './server/daemons.ts'
 import { driftTests } from './server/drift.ts'
+import { probeTests } from './server/probe.ts'
 import { visitorTests } from './server/visitors.ts'
 
 let installed: Installed
@@ -19,6 +20,7 @@ after(() => installed?.stop())
 baseTests(it)
 daemonTests(it)
 driftTests(it)
+probeTests(it)
 banTests(it)
 visitorTests(it)
 certificateTests(it)

@@ -21,6 +21,7 @@ import { mailAccount } from '../../src/kinds/mail-account.ts'
 import { mariadbAccess } from '../../src/kinds/mariadb-access.ts'
 import { nfsServer } from '../../src/kinds/nfs-server.ts'
 import { nftTable } from '../../src/kinds/nft-table.ts'
+import { owner } from '../../src/kinds/owner.ts'
 import { packages } from '../../src/kinds/packages.ts'
 import { password } from '../../src/kinds/password.ts'
 import { privateKey } from '../../src/kinds/private-key.ts'
@@ -54,6 +55,10 @@ const nfs = nfsServer({
 })
 const nfsState = (exported = 'export /s\t10.0.0.0/24(rw,sync,wdelay)\n', versions = '-3 +4 +4.1 +4.2') =>
   `LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nversions ${versions}\n${exported}listening 10.0.0.1:2049\n`
+const below = owner({
+  ...({ path: '/var/lib/maddy', large: '/var/lib/maddy/messages', listed: '/run/owners' } as const),
+  ...{ owner: 'maddy', group: 'maddy' },
+})
 const store = {
   ...{ repository: 'ssh://a@b:23/./c', passphrase: pw, stampKey: key },
   ...({ script: '/usr/local/sbin/provision-backup', last: '/var/lib/provision/backup/last' } as const),
@@ -140,6 +145,13 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
   ['borg-repository: nothing said is unknown', borgRepository(store), '', 'unknown'],
   ['file: nothing said is unknown', file({ path: '/a', content: 'x' }), '', 'unknown'],
 
+  ['owner: as declared', below, 'end /var/lib/maddy\n', []],
+  [
+    'owner: after the daemon has once run as root',
+    below,
+    'other /var/lib/maddy root:root 640 /var/lib/maddy/a.db\nother /var/lib/maddy root:root 640 /var/lib/maddy/b.db\nend /var/lib/maddy\n',
+    ['below it root:root 640 /var/lib/maddy/a.db and 1 more → maddy:maddy'],
+  ],
   ['directory: as declared', directory({ path: '/d' }), 'stat 755 root root /d\n', []],
   ['directory: missing', directory({ path: '/d' }), 'absent /d\n', ['type absent → directory']],
   ['directory: a file in its place', directory({ path: '/d' }), 'other /d\n', ['type other → directory']],

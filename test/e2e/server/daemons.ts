@@ -94,6 +94,21 @@ export function daemonTests(server: Server): void {
     assert.notEqual((await host.run(sh`runuser -u xouser -- cat /var/lib/maddy/credentials.db`)).code, 0)
   })
 
+  on(server, 'maddy: what it made when it once ran as root is its own again after a run', async (it) => {
+    // The folder itself is right, as it is after half a mend: systemd looks no further.
+    await it.host.must(sh`systemctl stop maddy provision-probe.timer
+find /var/lib/maddy -mindepth 1 -exec chown -h root:root {} +`)
+    const ids = await it.correct()
+    assert.ok(ids.includes('owner:/var/lib/maddy'), ids.join(' '))
+    assert.equal(await it.host.must(sh`find /var/lib/maddy ! -user maddy; systemctl is-active maddy`), 'active\n')
+    // One message among many, which only the watch looks for.
+    await it.host.must(sh`cd /var/lib/maddy/messages; install -m 0640 /dev/null zz; provision-watch`)
+    assert.match(await it.host.must(sh`provision-watch --now`), /files below \/var\/lib\/maddy belong to others/)
+    assert.deepEqual(await it.correct(), ['owner:/var/lib/maddy'])
+    await it.host.must(sh`rm /var/lib/maddy/messages/zz; provision-watch`)
+    await it.settled()
+  })
+
   on(server, 'maddy: on 25 no relay, and nobody from outside with an address of ours', async (it) => {
     assert.deepEqual(await answers(it, 25, ['EHLO a', `MAIL FROM:<a@${peerDomain}>`, 'RCPT TO:<b@elsewhere.example>']), [
       '250',
