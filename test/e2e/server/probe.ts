@@ -37,8 +37,8 @@ const faults: readonly Fault[] = [
     plant: sh`systemd-run -q --unit=locker sh -c "{ echo 'PRAGMA busy_timeout=10000; BEGIN IMMEDIATE; UPDATE users SET id = id;'; sleep infinity; } | sqlite3 /var/lib/maddy/imapsql.db"
 until ! sqlite3 -cmd '.timeout 100' /var/lib/maddy/imapsql.db 'BEGIN IMMEDIATE; ROLLBACK' 2>/dev/null; do sleep 0.2; done`,
     mend: sh`systemctl stop locker`,
-    says: /no mail comes in on 25: .*\(maddy was restarted, which did not help\)/,
-    restarts: 'and it does not help',
+    says: /nobody can read mail over 993: database is locked.*\(sqlite3, process \d+, holds its database\)/,
+    restarts: 'never',
   },
   {
     title: 'a port that does not answer',
