@@ -188,6 +188,7 @@ test('probe: a disk that is about to have mail deferred is reported at once, wit
     recipientsPerHour: 1,
     freePercent: 5,
     freeLeast: 200,
+    takesMalformed: true,
   } as const
   put('root/etc/maddy/check.conf', checkConf(check))
   const at = (free: number) => {
