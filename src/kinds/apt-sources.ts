@@ -11,6 +11,8 @@ export interface AptSources {
 
 interface State {
   readonly entries: readonly Entry[]
+  /** The origin that a Release file names, by the file's name in /var/lib/apt/lists. */
+  readonly origins: ReadonlyMap<string, string>
   /** What a source besides Debian said when the lists were refreshed the last time, within a day. */
   readonly fails: string
 }
@@ -25,6 +27,7 @@ export const aptSources = defineKind<AptSources, State>({
 
   probe: () => sh`
 ${readSources}
+for f in /var/lib/apt/lists/*Release; do if [ -f "$f" ]; then printf 'release\t%s\t%s\n' "\${f##*/}" "$(sed -n '/^Origin: /{s///p;q;}' "$f")"; fi; done
 if [ -n "$(find "$provision/stamp/apt-others" -mmin -1440 2>/dev/null)" ]; then printf 'fails %s\n' "$(cat "$provision/stamp/apt-others")"; fi
 printf 'end\n'`,
 
@@ -33,11 +36,12 @@ printf 'end\n'`,
     const entries = [...output.matchAll(/^source\t(.*)\t(.*)\t(.*)\t(.*)$/gm)].map(
       ([, file, uri, suite, components]): Entry => ({ file: file!, uri: uri!, suite: suite!, components: components!.trim() }),
     )
-    return new Map([['debian', { entries, fails: /^fails (.*)$/m.exec(output)?.[1] ?? '' }]])
+    const origins = new Map([...output.matchAll(/^release\t(.*)\t(.*)$/gm)].map(([, name, origin]) => [name!, origin!] as const))
+    return new Map([['debian', { entries, origins, fails: /^fails (.*)$/m.exec(output)?.[1] ?? '' }]])
   },
 
-  diff: ({ release }, { entries: have }) => {
-    const debian = have.filter(isDebian)
+  diff: ({ release }, have) => {
+    const debian = debianOf(have, release)
     const named = debian.map(({ suite }) => suite)
     return [
       ...debian
@@ -49,31 +53,59 @@ printf 'end\n'`,
     ]
   },
 
-  apply: ({ release }, { entries: have }, changes) => {
+  apply: ({ release }, have, changes) => {
     const missing = changes.filter(({ to }) => to === 'declared').map(({ field }) => field)
     const files = [...new Set(changes.filter(({ to }) => to !== 'declared').map(({ field }) => field))]
     return sh`
 ${files.map((file) => rename(file, release))}
-${missing.length === 0 ? sh`` : add(missing, have.filter(isDebian))}`
+${missing.length === 0 ? sh`` : add(missing, debianOf(have, release))}`
   },
 
-  notes: ({ release, others = [] }, { entries, fails }) => [
-    ...(fails === '' ? [] : [`a source besides Debian does not answer as it should, and the run went on without it: ${fails}`]),
-    ...entries
-      .filter(({ file }) => !others.includes(file))
-      .filter((entry) => !isDebian(entry) || !(moving.test(entry.suite) || suites(release).includes(entry.suite)))
-      .map(
-        ({ file, uri, suite, components }) =>
-          `${isDebian({ uri, components }) ? 'another suite' : 'of somebody else'}: ${uri} ${suite} (${file})`,
-      ),
-  ],
+  notes: ({ release, others = [] }, have) => {
+    const debian = debianOf(have, release)
+    return [
+      ...(have.fails === ''
+        ? []
+        : [`a source besides Debian does not answer as it should, and the run went on without it: ${have.fails}`]),
+      ...have.entries
+        .filter(({ file }) => !others.includes(file))
+        .filter((entry) => !debian.includes(entry) || !(moving.test(entry.suite) || suites(release).includes(entry.suite)))
+        .map(
+          (entry) =>
+            `${debian.includes(entry) ? 'another suite' : 'of somebody else'}: ${entry.uri} ${entry.suite} (${entry.file})`,
+        ),
+    ]
+  },
 })
 
 const suites = (release: string): readonly string[] => [release, `${release}-updates`, `${release}-security`]
-/** A name that moves on with each release: \`stable\`, \`oldstable-updates\`, \`stable/updates\`, which was security's. */
+/** A name that moves on with each release: `stable`, `oldstable-updates`, `stable/updates`, which was security's. */
 const moving = /^(?:old){0,2}stable(?:(\/updates)|(-[a-z-]+))?$/
 const fixed = (release: string) => (_: string, security?: string, rest?: string) =>
   `${release}${security === undefined ? (rest ?? '') : '-security'}`
+
+/**
+ * The sources that are Debian's, wherever a mirror keeps it. Its Release file says so; where the lists were never fetched the address
+ * does, and where that says nothing, a suite of this release with its component main, at a path that names Debian.
+ */
+function debianOf({ entries, origins }: State, release: string): readonly Entry[] {
+  const origin = ({ uri, suite }: Entry) =>
+    ['InRelease', 'Release'].map((file) => origins.get(listOf(uri, suite, file))).find((one) => one !== undefined)
+  const sure = entries.filter((entry) => (origin(entry) === undefined ? isDebian(entry) : origin(entry) === 'Debian'))
+  if (sure.length > 0) return sure
+  return entries.filter(
+    (entry) =>
+      origin(entry) === undefined &&
+      suites(release).includes(entry.suite) &&
+      /\bmain\b/.test(entry.components) &&
+      /\/debian\b/.test(entry.uri),
+  )
+}
+
+/** What apt calls a Release file in its lists: the address without its scheme, quoted, with _ for each slash. */
+const listOf = (uri: string, suite: string, file: string): string =>
+  `${uri.replace(/^[a-z+-]+:\/*/, '').replace(/\/$/, '')}/dists/${suite}/${file}`.replaceAll('_', '%5f').replaceAll('/', '_')
+
 const isDebian = ({ uri, components }: Pick<Entry, 'uri' | 'components'>): boolean =>
   /\/debian(-security)?\/?$|\/debian(-security)?\.list$|^https?:\/\/security\.debian\.org\/?$/.test(uri) &&
   /\bmain\b/.test(components)

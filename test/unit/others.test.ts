@@ -4,6 +4,7 @@ import { others } from '../../playbooks/others.ts'
 import { compare } from '../../src/converge.ts'
 import { knowing } from '../../src/declared.ts'
 import type { Resource } from '../../src/kind.ts'
+import { aptSources } from '../../src/kinds/apt-sources.ts'
 import { file } from '../../src/kinds/file.ts'
 import { listening } from '../../src/kinds/listening.ts'
 import { otherAccess } from '../../src/kinds/other-access.ts'
@@ -246,4 +247,45 @@ test('others: what is let in from one network alone is nobody’s whole service'
   const { desired } = steps[1]!.resources[0]!
   assert.ok((desired as { declared: readonly string[] }).declared.includes('25/tcp'))
   assert.ok(!(desired as { declared: readonly string[] }).declared.includes('2049/tcp'))
+})
+
+const debian = aptSources({ release: 'bookworm' })
+const hetzner = [
+  'source\t/etc/apt/sources.list\thttps://mirror.hetzner.com/debian/packages\tbookworm\tmain',
+  'source\t/etc/apt/sources.list\thttps://mirror.hetzner.com/debian/packages\tbookworm-updates\tmain',
+  'source\t/etc/apt/sources.list\thttps://mirror.hetzner.com/debian/security\tbookworm-security\tmain',
+]
+const of = (name: string, origin: string) => `release\t${name}_InRelease\t${origin}`
+const tailscale = 'source\t/etc/apt/sources.list.d/tailscale.list\thttps://pkgs.tailscale.com/stable/debian\tbookworm\tmain'
+
+test('apt-sources: a provider’s mirror is Debian, by its Release files and while there are none', () => {
+  const lists = [
+    of('mirror.hetzner.com_debian_packages_dists_bookworm', 'Debian'),
+    of('mirror.hetzner.com_debian_packages_dists_bookworm-updates', 'Debian'),
+    of('mirror.hetzner.com_debian_security_dists_bookworm-security', 'Debian'),
+  ]
+  for (const lines of [[...hetzner, ...lists], hetzner]) {
+    const { notes, changes } = seen(debian, `${[...lines, 'end'].join('\n')}\n`)
+    assert.deepEqual([notes, changes], [[], []])
+  }
+})
+
+test('apt-sources: a mirror whose path names nobody is Debian by its Release files', () => {
+  const suites = ['bookworm', 'bookworm-updates', 'bookworm-security']
+  const lines = suites.flatMap((suite) => [
+    `source\t/etc/apt/sources.list\thttp://mirror.example/my_os/\t${suite}\tmain`,
+    of(`mirror.example_my%5fos_dists_${suite}`, 'Debian'),
+  ])
+  assert.deepEqual(seen(debian, `${[...lines, 'end'].join('\n')}\n`).changes, [])
+})
+
+test('apt-sources: a third-party source at a path that ends in debian is not Debian, as its Release file says', () => {
+  const { notes, changes } = seen(
+    debian,
+    `${[...hetzner, tailscale, of('mirror.hetzner.com_debian_packages_dists_bookworm', 'Debian'), of('mirror.hetzner.com_debian_packages_dists_bookworm-updates', 'Debian'), of('mirror.hetzner.com_debian_security_dists_bookworm-security', 'Debian'), of('pkgs.tailscale.com_stable_debian_dists_bookworm', 'Tailscale'), 'end'].join('\n')}\n`,
+  )
+  assert.deepEqual(changes, [])
+  assert.deepEqual(notes, [
+    'of somebody else: https://pkgs.tailscale.com/stable/debian bookworm (/etc/apt/sources.list.d/tailscale.list)',
+  ])
 })
