@@ -17,7 +17,9 @@ export async function domain(say: (line: string) => void): Promise<readonly Row[
   say('installing the reference server')
   const it = await install('bench-domain')
   try {
-    edit(it.operator, (document) => document.setIn(['mail', 'limits', 'rate_per_hour'], 100_000))
+    edit(it.operator, (document) => {
+      for (const key of ['rate_per_hour', 'recipients_per_hour']) document.setIn(['mail', 'limits', key], 100_000)
+    })
     const ready = await provision(it.operator, ['--yes'])
     if (ready.code !== 0) throw new Error(told(ready))
     const [account] = it.inventory.server.domains[0]!.accounts
