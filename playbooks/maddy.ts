@@ -22,7 +22,7 @@ import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Maddy = Pick<Server, 'mail' | 'domains' | 'dns' | 'rspamd' | 'fail2ban'> & {
+type Maddy = Pick<Server, 'mail' | 'domains' | 'dns' | 'rspamd' | 'fail2ban' | 'artifacts'> & {
   readonly origin: ArtifactOrigin
   readonly stampKey: Secret
   readonly prune: boolean
@@ -32,7 +32,7 @@ const guard = 'provision-outgoing.service'
 const check = '/usr/local/sbin/provision-mail-check'
 
 /** The mail server: all domains, their accounts and aliases. */
-export const maddy = ({ mail, domains, dns, rspamd, fail2ban, origin, stampKey, prune }: Maddy): Playbook => {
+export const maddy = ({ mail, domains, dns, rspamd, fail2ban, artifacts, origin, stampKey, prune }: Maddy): Playbook => {
   const accounts = logins(mail.mode, domains)
   const rules = nftRules({ known: fail2ban.ignore })
   const names = domains.map(({ name }) => name)
@@ -76,7 +76,8 @@ export const maddy = ({ mail, domains, dns, rspamd, fail2ban, origin, stampKey, 
           mode: mail.mode,
           messagesPerHour: mail.limits.rate_per_hour,
           recipientsPerHour: mail.limits.recipients_per_hour,
-          takesMalformed: false,
+          // The published program stops at it.
+          takesMalformed: artifacts.maddy.source === 'build',
           freePercent: mail.limits.free_percent,
           freeLeast: mail.limits.free_mb,
         }),

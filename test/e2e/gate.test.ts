@@ -55,7 +55,8 @@ test('gate: after each malformed mail of the corpus, on 25 and by submission, an
     const subject = newSubject('after')
     assert.match(await once(incoming(), stranger, [reader], letter(`From: ${stranger}`, subject)), /^250/, name)
   }
-  assert.ok(seen.filter((line) => line.startsWith('550')).length >= 20, seen.join('\n'))
+  // The patched storage takes them; what has no readable author or header is refused.
+  assert.ok(seen.filter((line) => line.startsWith('250')).length >= 20, seen.join('\n'))
   await arrived(it.rehearsal, server, of(reader), await fromPeer(it.rehearsal, reader))
 })
 
