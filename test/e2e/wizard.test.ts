@@ -76,9 +76,9 @@ test('init: from nothing to a valid file, going back on the way, and a wrong ans
   await terminal.shows(/> “Foo bar” is no host name: letters, digits and hyphens, in lower case, with a dot/)
   await converse(terminal, [
     [/What is the host called\?/, '=my.example.org'],
-    [/What is its IPv4 address\?/, '=<'],
+    [/What is its IPv4 address, if it has one\?/, '=<'],
     [/What is the host called\? \(my\.example\.org\)/, 'Enter'],
-    [/What is its IPv4 address\?/, '=192.0.2.10'],
+    [/What is its IPv4 address, if it has one\?/, '=192.0.2.10'],
     [/And its IPv6 address, if it has one\?/, 'Enter'],
     [/What is your user name on the server\?/, '=root'],
   ])
@@ -152,7 +152,7 @@ test('init: it never takes the place of a file, and Ctrl-C at the last question 
   const left = run(['init'])
   await converse(left, [
     [/What is the host called\?/, '=new.example'],
-    [/What is its IPv4 address\?/, '=192.0.2.11'],
+    [/What is its IPv4 address, if it has one\?/, '=192.0.2.11'],
     [/And its IPv6 address/, '=2001:db8::b'],
     [/What is your user name/, '=alice'],
     [/Which domain is the primary one\? \(new\.example\)/, 'Enter'],
@@ -173,7 +173,7 @@ test('a host without an inventory: one is offered at a terminal', async (t) => {
   await converse(terminal, [
     [/Make one now, by some questions\?/, 'y', 'Enter'],
     [/What is the host called\?/, '=other.example'],
-    [/What is its IPv4 address\? \(192\.0\.2\.99\)/, 'C-c'],
+    [/What is its IPv4 address, if it has one\? \(192\.0\.2\.99\)/, 'C-c'],
   ])
   assert.equal(await terminal.ended(), 130)
   assert.deepEqual(readdirSync(inventory), ['my.yml'])
