@@ -50,7 +50,7 @@ export const access = ({ address, address6, admin, provider, ssh, root, stampKey
       : [
           guardedStep('Have the IPv6 address', [ipv6({ address: address6, provider, alone: address === undefined })], {
             save: ['/etc/network', '/etc/netplan', '/etc/systemd/network', '/etc/sysctl.conf', '/etc/sysctl.d'],
-            undo: sh`systemctl restart systemd-sysctl.service
+            undo: sh`systemctl restart systemd-sysctl.service || :
 if systemctl -q is-active systemd-networkd.service; then systemctl restart systemd-networkd.service
 elif systemctl -q is-enabled networking.service 2>/dev/null; then systemctl restart networking.service; fi`,
             login: 'current port',
@@ -77,7 +77,14 @@ elif systemctl -q is-enabled networking.service 2>/dev/null; then systemctl rest
         sshdSettings({ port: ssh.port, users }),
       ],
       {
-        save: ['/etc/ssh', '/etc/systemd/system/sockets.target.wants', '/etc/systemd/system/multi-user.target.wants'],
+        // Of systemd's links only sshd's own: in the same folders are those of every other unit.
+        save: [
+          '/etc/ssh',
+          '/etc/systemd/system/sockets.target.wants/ssh.socket',
+          '/etc/systemd/system/ssh.service.requires/ssh.socket',
+          '/etc/systemd/system/multi-user.target.wants/ssh.service',
+          '/etc/systemd/system/sshd.service',
+        ],
         undo: sh`systemctl daemon-reload
 if systemctl -q is-enabled ssh.socket; then
   systemctl stop ssh.service

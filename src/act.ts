@@ -22,15 +22,32 @@ export interface Listener {
   output?(line: string): void
 }
 
+/** What has to be done on the host right before a step is corrected, by the same script: what it is called, and who hears that it was done. */
+export interface Before {
+  readonly what: string
+  readonly script: Sh
+  done(): void
+}
+
 /** Runs the corrections of a step as one script, which stops at the first that fails. Throws ProvisionError then. */
-export async function act(shell: Shell, step: Step, drift: readonly Drift[], listener: Listener = {}): Promise<void> {
+export async function act(
+  shell: Shell,
+  step: Step,
+  drift: readonly Drift[],
+  listener: Listener = {},
+  before?: Before,
+): Promise<void> {
   const nonce = randomBytes(8).toString('hex')
-  const script = corrections(step.id, drift, nonce)
+  const script = corrections(step.id, drift, nonce, before?.script)
   let current: Drift | undefined
+  let doing = before?.what ?? 'its corrections'
   let said: readonly string[] = []
   const output = await shell.work(script, (line) => {
     const [mark, number] = line.split(' ')
-    if (mark === nonce) {
+    if (mark === nonce && number === 'begin') {
+      doing = 'its corrections'
+      before?.done()
+    } else if (mark === nonce) {
       ;[current, said] = [drift[Number(number)], []]
       if (current !== undefined) listener.correcting?.(current)
     } else if (line.trim() !== '') {
@@ -40,18 +57,24 @@ export async function act(shell: Shell, step: Step, drift: readonly Drift[], lis
   })
   if (output.code === 0) return
   const why = redact([...said, output.stderr].join('\n').trim(), script)
-  const what = current === undefined ? 'its corrections' : `correcting ${(current as Drift).resource.id}`
+  const what = current === undefined ? doing : `correcting ${(current as Drift).resource.id}`
   throw new ProvisionError(step.title, `${what} failed with exit code ${output.code}: ${why || 'the host said nothing'}`)
 }
 
-/** The corrections of a step as one script, which says what it did on the host too. Each is a subshell of its own; the first that fails ends it, with its code. */
-export function corrections(step: string, drift: readonly Drift[], nonce: string): Sh {
-  return sh`export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+/**
+ * The corrections of a step as one script, which says what it did on the host too. Each is a subshell of its own; the first that fails
+ * ends it, with its code. `before` comes first; it knows the script's own session as `$session`, where it has one.
+ */
+export function corrections(step: string, drift: readonly Drift[], nonce: string, before?: Sh): Sh {
+  return sh`session=\${1:-}
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 cd /
 ${places}
 ( umask 077; mkdir -p -- "$provision" )
+${before === undefined ? sh`` : before}
 ${keeping}
+printf '%s begin\n' ${nonce}
 ${drift.map(
   (one, i) => sh`printf '%s %s\n' ${nonce} ${i}
 ( set -e

@@ -25,7 +25,7 @@ printf 'uid %s\n' "$(id -u)"
 printf 'disk %s\n' "$(df -Pk /var | awk 'NR == 2 { print $4 }')"
 awk '$1 == "MemTotal:" { print "memory", $2 }' /proc/meminfo
 printf 'boot %s\n' "$(cat /proc/sys/kernel/random/boot_id)"
-if [ -e /etc/systemd/system/provision-undo.timer ]; then printf 'undo armed\n'; fi
+if [ -e "$provision/undo" ] || [ -e /etc/systemd/system/provision-undo.timer ]; then printf 'undo armed\n'; fi
 for back in "$provision"/upgrade/*/back.sh; do
   if [ -f "$back" ]; then printf 'upgrade %s\n' "$(basename "$(dirname "$back")")"; fi
 done

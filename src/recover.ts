@@ -1,19 +1,29 @@
+import { finish } from './arm.ts'
 import { ProvisionError } from './errors.ts'
-import { finishUndo } from './guard.ts'
 import type { Plan } from './plan.ts'
 import { places } from './probe.ts'
 import type { Session } from './run.ts'
 import { sh } from './sh.ts'
 
-/** Finishes what a dead run left armed. After it, the host has to be looked at again. */
+/**
+ * Takes the run lock, and ends what an interrupted run left: by what is there then, not by what was known before the question.
+ * Returns whether the host has to be checked again. Throws ProvisionError when another run has the lock, or when it cannot be ended.
+ */
 export async function recover(session: Session, { host }: Plan, who: string): Promise<boolean> {
   await session.lock(who)
-  if (host.undoArmed) await finishUndo(session)
-  if (host.upgrade !== undefined) await goBack(session, host.upgrade)
-  return host.undoArmed || host.upgrade !== undefined
+  const { code, stdout, stderr } = await session.run(finish)
+  if (code !== 0)
+    throw new ProvisionError(
+      'the undo that an interrupted run left',
+      `failed: ${stderr.trim() || `exit code ${code}`}`,
+      'mend that and run it again; “journalctl -u provision-undo” on the host has more',
+    )
+  const upgrades = [...stdout.matchAll(/^upgrade (\S+)$/gm)].map(([, name]) => name!)
+  for (const program of upgrades) await goBack(session, program)
+  return /^ended$/m.test(stdout) || upgrades.length > 0 || host.undoArmed || host.upgrade !== undefined
 }
 
-/** If the upgrade is still at work there, this waits for its end, and then there is nothing to go back from. */
+/** If the upgrade is still in progress there, this waits for its end, and then there is nothing to go back from. */
 async function goBack(session: Session, program: string): Promise<void> {
   const { code, stdout } = await session.work(sh`${places}
 if [ -f "$provision/upgrade/"${program}/back.sh ]; then sh "$provision/upgrade/"${program}/back.sh now; fi`)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { corrections } from '../src/act.ts'
-import { arm } from '../src/guard.ts'
+import { arm } from '../src/arm.ts'
 import { hostProbe } from '../src/host.ts'
 import { compile } from '../src/probe.ts'
 import type { Sh } from '../src/sh.ts'
@@ -24,8 +24,8 @@ export function scriptsOf(step: Step): readonly Sh[] {
   })
   return [
     compile([hostProbe, ...fragments], 'nonce'),
-    corrections('step', drift, 'nonce'),
-    ...(step.guard === undefined ? [] : [arm(step.guard, step.id)]),
+    corrections('step', drift, 'nonce', step.guard === undefined ? undefined : arm(step.guard, step.id, 'id')),
+    ...(step.guard === undefined ? [] : [step.guard.undo]),
   ]
 }
 

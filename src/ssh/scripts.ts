@@ -20,7 +20,7 @@ ${script}
 
 /**
  * A script that changes things. It runs in a session of its own, so that nothing which happens to the connection reaches it, its output
- * in a file; `tail` shows that file while it grows. At the end comes what `tail` had not shown: all of it when that is little, else from where the other side says. Only the process that waits for it holds the work lock (9): no daemon inherits it.
+ * in a file; `tail` shows that file while it grows. At the end comes what `tail` had not shown: all of it when that is little, else from where the other side says. Only the process that waits for it holds the work lock (9): no daemon inherits it. That process leads the session, and the script has its number as `$1`.
  * Who had to wait for the lock must be there to hear that it begins, or else a dead run would correct behind a living one's back.
  */
 export function working(script: Sh, who: string, nonce: string, little: number): Sh {
@@ -45,7 +45,7 @@ output=$run/output.${nonce}
 printf '%s\n' ${who} >"$run/work"
 : >"$output"
 exec 8<"$output"
-printf '%s\n' ${inner.text} | setsid sh -c 'sh -s 9>&-; exit $?' 8<&- >"$output" 2>&1 &
+printf '%s\n' ${inner.text} | setsid sh -c 'sh -s "$$" 9>&-; exit $?' 8<&- >"$output" 2>&1 &
 work=$!
 exec 9>&-
 tail --pid=$$ -c +1 -f -- "$output" 8<&- </dev/null 2>/dev/null &

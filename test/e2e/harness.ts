@@ -207,7 +207,7 @@ systemctl is-active ssh.service ssh.socket ufw.service fail2ban.service provisio
 if command -v ufw >/dev/null; then ufw status verbose; fi
 ss -Hltn | sed 's/^\(\S*\) *\S* *\S* *\(\S*\) .*/listening \1 \2/' | sort
 hostname; timedatectl show -p Timezone
-ls -A /run/provision 2>/dev/null | grep -vx 'lock\|work' || :`)
+ls -A /run/provision 2>/dev/null | grep -vx 'lock\|work\|guarded' || :`)
   return seen.split('\n')
 }
 
