@@ -1,8 +1,9 @@
 import { caddyfile } from '../files/etc/caddy/Caddyfile.ts'
 import { poolPlaces } from '../files/etc/php/pools.conf.ts'
+import { caddyGroups } from '../files/etc/systemd/system/caddy.service.d/provision.conf.ts'
 import { acmePlaces } from '../files/usr/local/sbin/provision-certificates.ts'
 import { apple, outlook, thunderbird } from '../files/var/caddy/mail/settings.ts'
-import { type Domain, mtaStsPolicy, type Server } from '../src/inventory.ts'
+import { type Domain, mtaStsPolicy, type Server, siteUser } from '../src/inventory.ts'
 import type { Resource } from '../src/kind.ts'
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { basicAuth } from '../src/kinds/basic-auth.ts'
@@ -23,21 +24,24 @@ type Caddy = Pick<Server, 'acme' | 'admin' | 'dns' | 'sites' | 'domains' | 'mail
 
 /** The web server: one site a domain, each with a certificate that Caddy gets and renews itself. */
 export const caddy = ({ acme, admin, dns, sites, domains, mail, php, origin, stampKey }: Caddy): Playbook => {
-  /** Whom PHP runs as: folders that it writes are its own. */
-  const pages = php?.user ?? 'caddy'
+  /** Whose pages run: see php.ts. */
+  const users = sites.filter((site) => site.php && php !== undefined).map(({ domain }) => siteUser(domain))
+  const dropIn = '/etc/systemd/system/caddy.service.d'
   return playbook('caddy', [
     step('Install Caddy', [
       artifact({ name: 'caddy', ...origin, path: '/usr/local/bin/caddy' }),
       user({ name: 'caddy', system: true }),
-      // Debian has www-data.
-      ...(pages === 'caddy' || pages === 'www-data' ? [] : [user({ name: pages, system: true })]),
+      ...users.map((name) => user({ name, system: true, home: '/nonexistent' })),
     ]),
 
     step('Make the sites’ folders', [
       directory({ path: '/var/lib/caddy', mode: '0750', owner: 'caddy', group: 'caddy' }),
       directory({ path: '/var/caddy' }),
       directory({ path: '/var/caddy/www' }),
-      ...folders(sites, admin.user, pages),
+      ...folders(
+        sites.filter((site) => php === undefined || !site.php),
+        admin.user,
+      ),
     ]),
 
     // Thunderbird, Outlook and Apple's clients set themselves up; other mail servers learn that ours speaks TLS.
@@ -51,6 +55,8 @@ export const caddy = ({ acme, admin, dns, sites, domains, mail, php, origin, sta
       directory({ path: '/etc/caddy/auth', mode: '0750', group: 'caddy' }),
       ...(acme.ca === undefined ? [] : [file({ path: caFile, content: acme.ca })]),
       file({ path: '/etc/systemd/system/caddy.service', content: text('etc/systemd/system/caddy.service') }),
+      directory({ path: dropIn }),
+      file({ path: `${dropIn}/provision.conf`, content: caddyGroups(users) }),
       ...sites.flatMap(({ domain, basic_auth: auth }) =>
         auth === undefined ? [] : [basicAuth({ path: authFile(domain), ...auth, stampKey })],
       ),
@@ -78,7 +84,7 @@ export const caddy = ({ acme, admin, dns, sites, domains, mail, php, origin, sta
     step('Run Caddy', [
       service({
         unit: 'caddy.service',
-        reads: ['/usr/local/bin/caddy', '/etc/systemd/system/caddy.service'],
+        reads: ['/usr/local/bin/caddy', '/etc/systemd/system/caddy.service', dropIn],
         // A reload drops no connection.
         rereads: ['/etc/caddy'],
       }),
@@ -103,8 +109,11 @@ const answers = (domain: Domain, mx: string): readonly Resource[] => {
   ]
 }
 
-/** One folder may stand under several names, and is made with those above it; who may write it is the site's owner. */
-const folders = (sites: Server['sites'], admin: string, pages: string): readonly Resource[] => {
-  const owned = new Map(sites.map(({ root, owner, php }) => [root, owner === 'admin' ? admin : php ? pages : 'caddy']))
-  return [...owned].map(([path, owner]) => directory({ path, owner, group: owner }))
+/**
+ * One folder may be that of several sites, and is made with those above it. Caddy and its owner alone get in, so that the pages of no
+ * other site do.
+ */
+const folders = (sites: Server['sites'], admin: string): readonly Resource[] => {
+  const owners = new Map(sites.map(({ root, owner }) => [root, owner === 'admin' ? admin : 'caddy']))
+  return [...owners].map(([path, owner]) => directory({ path, mode: '0750', owner, group: 'caddy' }))
 }

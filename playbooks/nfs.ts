@@ -9,10 +9,10 @@ import { service } from '../src/kinds/service.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Nfs = Pick<Server, 'admin' | 'nebula' | 'nfs'>
+type Nfs = Pick<Server, 'admin' | 'nebula' | 'nfs' | 'sites'>
 
 /** Folders that nodes of the overlay may mount: NFSv4 alone, on the overlay's address alone. */
-export const nfs = ({ admin, nebula, nfs: wanted }: Nfs): Playbook => {
+export const nfs = ({ admin, nebula, nfs: wanted, sites }: Nfs): Playbook => {
   if (nebula === undefined || wanted === undefined) return playbook('nfs', [])
   const [address = ''] = nebula.address.split('/')
   const all = wanted.exports.map(({ path, to, write, squash }) => ({
@@ -30,7 +30,10 @@ export const nfs = ({ admin, nebula, nfs: wanted }: Nfs): Playbook => {
       file({ path: '/etc/exports', content: exports(all) }),
       directory({ path: dropIn }),
       file({ path: `${dropIn}/provision.conf`, content: text('etc/systemd/system/nfs-server.service.d/provision.conf') }),
-      ...[...new Set(all.map(({ path }) => path))].map((path) => directory({ path, owner: admin.user, group: admin.user })),
+      ...[...new Set(all.map(({ path }) => path))]
+        // The folder of a site is made as Caddy needs it.
+        .filter((path) => !sites.some(({ root }) => root === path))
+        .map((path) => directory({ path, owner: admin.user, group: admin.user })),
     ]),
     // Locks of version 3, which nobody speaks here. rpcbind is masked where the firewall is.
     step('Keep what only version 3 needs from starting', [

@@ -1,48 +1,52 @@
 import { surySays } from '../files/etc/apt/preferences.d/provision-sury.ts'
 import { suryPlaces, sury as surySource } from '../files/etc/apt/sources.list.d/provision-sury.sources.ts'
 import { poolPlaces, pools } from '../files/etc/php/pools.conf.ts'
-import { phpOf, type Server, suryOf } from '../src/inventory.ts'
+import { phpUnit } from '../files/etc/systemd/system/php-fpm.service.d/provision.conf.ts'
+import { phpOf, type Server, siteUser, suryOf } from '../src/inventory.ts'
 import { archiveKey } from '../src/kinds/archive-key.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
+import { handedOver } from '../src/kinds/handed-over.ts'
 import { packages } from '../src/kinds/packages.ts'
 import { service } from '../src/kinds/service.ts'
 import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, type Step, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-/** PHP-FPM: a pool and a socket for each site that says so. */
-export const php = ({ php: wanted, sites: all }: Pick<Server, 'php' | 'sites'>): Playbook => {
+/** PHP-FPM: for each site that says so a pool, a socket, and a user with a folder that no other site gets into. */
+export const php = ({ php: wanted, sites: all, admin }: Pick<Server, 'php' | 'sites' | 'admin'>): Playbook => {
   if (wanted === undefined) return playbook('php', [])
   const { version, packages: installed, lacking } = phpOf(wanted)
-  const sites = all.filter((site) => site.php)
+  const sites = all.filter((site) => site.php).map((site) => ({ ...site, user: siteUser(site.domain) }))
   const configuration = `/etc/php/${version}/fpm` as const
+  const program = `/usr/sbin/php-fpm${version}` as const
   const unit = `php${version}-fpm.service` as const
   const dropIn = `/etc/systemd/system/${unit}.d` as const
-  const notes = [
-    ...(wanted.user === 'caddy' ? ['PHP runs as caddy, which may read every site’s TLS key: “php.user” names another'] : []),
-    ...lacking.map((name) => `Debian has no ${name} for PHP ${version}: it is left out`),
-  ]
+  const notes = lacking.map((name) => `Debian has no ${name} for PHP ${version}: it is left out`)
   return playbook('php', [
     ...fromSury(suryOf({ php: wanted }), version),
     step('Install PHP', [packages({ name: 'php', installed })]),
 
     step('Configure PHP', [
-      directory({ path: '/var/lib/php/sites' }),
-      ...sites.map(({ domain }) =>
-        directory({ path: poolPlaces.state(domain), mode: '0700', owner: wanted.user, group: wanted.user }),
-      ),
+      directory({ path: poolPlaces.all }),
+      ...sites.flatMap(({ domain, root, owner, user }) => [
+        // Of hosts on which one user ran the pages of all sites.
+        handedOver({ path: root, to: user, witness: poolPlaces.state(domain) }),
+        directory({ path: poolPlaces.state(domain), mode: '0700', owner: user, group: user }),
+        // Caddy is in the group.
+        directory({ path: root, mode: '0750', owner: owner === 'admin' ? admin.user : user, group: user }),
+      ]),
       file({
         // Debian's own pool, which would run as somebody else, has this name.
         path: `${configuration}/pool.d/www.conf`,
         content: pools({ ...wanted, sites }),
         check: sh`printf '[global]\ninclude=%s\n' "$tmp" > "$tmp.main"
 trap 'rm -f -- "$tmp" "$tmp.main"' EXIT
-${`/usr/sbin/php-fpm${version}`} -t -y "$tmp.main"`,
+${program} -t -y "$tmp.main"`,
         notes,
       }),
       directory({ path: dropIn }),
-      file({ path: `${dropIn}/provision.conf`, content: text('etc/systemd/system/php-fpm.service.d/provision.conf') }),
+      file({ path: `${dropIn}/provision.conf`, content: phpUnit({ program, writable: [poolPlaces.all, ...writable(sites)] }) }),
     ]),
 
     step('Run PHP', [
@@ -52,6 +56,11 @@ ${`/usr/sbin/php-fpm${version}`} -t -y "$tmp.main"`,
     ]),
   ])
 }
+
+/** A folder of ours holds most: a root that is replaced by hand stays writable in it. */
+const writable = (sites: readonly { readonly root: `/${string}` }[]): readonly string[] => [
+  ...new Set(sites.map(({ root }) => (root.startsWith('/var/caddy/www/') ? '/var/caddy/www' : root))),
+]
 
 /** A source of somebody else's: its key is good for it alone, and it replaces nothing that Debian has. */
 const fromSury = (from: ReturnType<typeof suryOf>, version: string): readonly Step[] =>

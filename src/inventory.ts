@@ -10,6 +10,7 @@ export {
   mtaStsPolicy,
   phpOf,
   probeLogin,
+  siteUser,
   suryOf,
   systemLogin,
   webNames,

@@ -63,6 +63,7 @@ const absent: Readonly<Record<string, (key: string, desired: unknown) => string>
   'apt-sources': () => 'source\t/etc/apt/sources.list\thttp://mirror.example/debian\tstable\tmain\nend\n',
   'time-sync': () => 'rtc local\nunsynchronised\n',
   upgrade: (name) => `pending ${name}\n`,
+  contents: (path) => `owner former ${path}\n`,
   artifact: (name) => `${name}\tamd64\tabsent\t\n`,
   certificate: (name) => `absent ${name}\n`,
   'private-key': (path) => `key absent - absent ${path}\n`,

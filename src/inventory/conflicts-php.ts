@@ -1,5 +1,6 @@
 import type * as z from 'zod'
 import type { Conflict } from './conflicts.ts'
+import { siteUser } from './derived.ts'
 import type { ServerShape } from './server.ts'
 
 type Shape = z.output<typeof ServerShape>
@@ -7,11 +8,11 @@ type Shape = z.output<typeof ServerShape>
 /** PHP that nobody asks for, or that nobody declares. */
 export function* inPhp({ sites, php, admin }: Shape): Iterable<Conflict> {
   if (php !== undefined && !sites.some((site) => site.php)) yield { path: ['php'], message: 'no site says “php: true”' }
-  if (php?.user === admin.user)
-    yield { path: ['php', 'user'], message: `${php.user} is the admin, who may sudo: a page that is broken into would too` }
   for (const [i, { domain, php: runs }] of sites.entries()) {
     const path = ['sites', i, 'php']
     if (runs && php === undefined) yield { path, message: 'needs PHP: declare “php”, too' }
+    if (runs && siteUser(domain) === admin.user)
+      yield { path, message: `${admin.user} is the admin, who may sudo: a page that is broken into would too` }
     if (runs && domain.length > longestSocket) yield { path, message: `${domain} is too long for the name of a socket` }
   }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Secret } from '../secret.ts'
 import type { Domain, Server } from './server.ts'
 
@@ -120,4 +121,13 @@ const notInDebian = ['smbclient']
 /** The source of somebody else's packages, where one is declared, and the host that it is at. */
 export function suryOf({ php }: Pick<Server, 'php'>) {
   return php?.source === 'sury' ? { ...php.sury, host: new URL(php.sury.url).hostname } : undefined
+}
+
+/**
+ * Whom the pages of a site run as: a user and a group of that site alone. A dot becomes a hyphen and a hyphen two, so that no two
+ * sites share one; useradd(8) takes 32 characters, so a longer name ends in a digest of itself.
+ */
+export function siteUser(domain: string): string {
+  const name = `web-${domain.replaceAll('-', '--').replaceAll('.', '-')}`
+  return name.length <= 32 ? name : `${name.slice(0, 21)}_${createHash('sha256').update(domain).digest('hex').slice(0, 10)}`
 }

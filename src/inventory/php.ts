@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { Size, Url, UserName } from './fields.ts'
+import { Size, Url } from './fields.ts'
 
 const Fingerprint = z
   .string()
@@ -18,12 +18,6 @@ export const Php = z.strictObject({
       ...['readline', 'zip', 'bcmath', 'imagick', 'mbstring', 'redis', 'bz2', 'smbclient'],
     ])
     .meta({ description: 'its modules, as Debian names their packages; those that Debian has not are left out, and told' }),
-  user: z
-    .union([z.enum(['caddy', 'www-data']), UserName], { error: 'is no user name, or one that the system or a daemon has' })
-    .default('caddy')
-    .meta({
-      description: 'whom PHP runs as: caddy, which may read every site’s TLS key; www-data; or another, which is made',
-    }),
   upload: Size.default('64M').meta({ description: 'how big what visitors send may be' }),
   processes: z.int().min(1).max(500).default(10).meta({ description: 'how many pages of a site are made at once' }),
   sury: z

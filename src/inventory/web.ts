@@ -145,7 +145,7 @@ export const SiteShape = z.strictObject({
     description:
       'who may write the folder: the admin, by rsync; or caddy, for programs that write their own pages: then PHP’s user, where the site has PHP',
   }),
-  php: z.boolean().default(false).meta({ description: 'its .php pages are run, as “php” says' }),
+  php: z.boolean().default(false).meta({ description: 'its .php pages are run, as “php” says, by a user of this site alone' }),
   basic_auth: z
     .strictObject({
       user: z

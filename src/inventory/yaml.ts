@@ -16,11 +16,20 @@ export function validate(file: string, { document, line }: InventoryText): Serve
   if (result.success) return result.data
   const faults = result.error.issues.map((issue) => {
     const [key] = issue.code === 'unrecognized_keys' ? issue.keys : []
+    const why = retired.get([...issue.path, key].join('.'))
     const at = line(key === undefined ? issue.path : [...issue.path, key])
-    return `${z.prettifyError(new z.ZodError([issue]))}${at === undefined ? '' : `${issue.path.length > 0 ? ', ' : '\n  → '}line ${at}`}`
+    return `${z.prettifyError(new z.ZodError([why === undefined ? issue : { ...issue, code: 'custom', message: why }]))}${at === undefined ? '' : `${issue.path.length > 0 ? ', ' : '\n  → '}line ${at}`}`
   })
   throw new ProvisionError(file, `\n${faults.join('\n')}`, 'every key is explained in inventory/example.yml')
 }
+
+/** Keys of earlier versions, and what to do with them. */
+const retired: ReadonlyMap<string, string> = new Map([
+  [
+    'php.user',
+    'the pages of each site run as a user of that site alone: remove “php.user”, and the next run hands over what the former user owns',
+  ],
+])
 
 function refuseOtherVersions(file: string, raw: unknown): void {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw))

@@ -4,6 +4,7 @@ import { type Installed, install } from './install.ts'
 import { mariadbTests } from './php/mariadb.ts'
 import { pageTests } from './php/pages.ts'
 import { suryTests } from './php/sury.ts'
+import { wallTests } from './php/walls.ts'
 
 let installed: Installed
 const it = () => installed
@@ -20,5 +21,6 @@ before(async () => {
 after(() => installed?.stop())
 
 pageTests(it)
+wallTests(it)
 mariadbTests(it)
 suryTests(it)

@@ -46,7 +46,7 @@ test('every file that is a script is sh that dash takes', () => {
 function withPhp(source: string) {
   return referenceServer((raw) =>
     Object.assign(raw, {
-      php: { source, user: 'pages' },
+      php: { source },
       mariadb: { databases: [{ name: 'blog' }] },
       sites: [{ domain: 'cinay.eu', php: true }],
     }),

@@ -228,9 +228,13 @@ const faults: Record<string, [text: string, said: RegExp]> = {
     small({ sites: [{ domain: 'a.example.org', php: true }] }),
     /needs PHP: declare “php”, too[^✖]*sites\[0\]\.php/,
   ],
+  'PHP as one user for all sites': [
+    small({ php: { source: 'debian', user: 'pages' }, sites: [{ domain: 'a.example.org', php: true }] }),
+    /run as a user of that site alone: remove “php\.user”, and the next run hands over[^✖]*at php/,
+  ],
   'PHP as the admin': [
-    small({ php: { source: 'debian', user: 'alice' }, sites: [{ domain: 'a.example.org', php: true }] }),
-    /alice is the admin, who may sudo[^✖]*php\.user/,
+    small({ admin: { user: 'web-a-example-org' }, php: { source: 'debian' }, sites: [{ domain: 'a.example.org', php: true }] }),
+    /web-a-example-org is the admin, who may sudo[^✖]*sites\[0\]\.php/,
   ],
   'pages inside the folder of another site': [
     small({

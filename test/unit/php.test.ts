@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { caddyfile } from '../../files/etc/caddy/Caddyfile.ts'
 import { pools } from '../../files/etc/php/pools.conf.ts'
 import { backupPatterns } from '../../files/etc/provision/borg.ts'
-import { phpOf } from '../../src/inventory.ts'
+import { phpOf, siteUser } from '../../src/inventory.ts'
 import { referencePlaybooks, referenceServer } from '../reference.ts'
 
 /** The files of the server with this PHP, by path. */
@@ -21,10 +21,10 @@ const filesWith = (php: object | undefined, more: object = {}) => {
 
 test('pools: one a site, which sees its own folder and is asked by caddy alone', () => {
   const sites = [
-    { domain: 'a.example', root: '/a' },
-    { domain: 'b.example', root: '/b' },
+    { domain: 'a.example', root: '/a', user: 'web-a-example' },
+    { domain: 'b.example', root: '/b', user: 'web-b-example' },
   ]
-  const text = pools({ user: 'pages', upload: '1G', processes: 3, sites })
+  const text = pools({ upload: '1G', processes: 3, sites })
   assert.deepEqual(
     [...text.matchAll(/^\[(.*)\]$/gm)].map(([, name]) => name),
     ['global', 'a.example', 'b.example'],
@@ -33,9 +33,57 @@ test('pools: one a site, which sees its own folder and is asked by caddy alone',
     [...text.matchAll(/open_basedir\] = (.*)$/gm)].map(([, path]) => path),
     ['/a:/var/lib/php/sites/a.example', '/b:/var/lib/php/sites/b.example'],
   )
-  assert.equal([...text.matchAll(/^user = pages$/gm)].length, 2)
+  assert.deepEqual(
+    [...text.matchAll(/^user = (.*)\ngroup = (.*)$/gm)].map(([, user, group]) => [user, group]),
+    [
+      ['web-a-example', 'web-a-example'],
+      ['web-b-example', 'web-b-example'],
+    ],
+  )
   assert.equal([...text.matchAll(/^listen\.owner = caddy\nlisten\.group = caddy\nlisten\.mode = 0600$/gm)].length, 2)
   assert.equal([...text.matchAll(/_(?:filesize|max_size)\] = 1G$/gm)].length, 4)
+})
+
+test('siteUser: a name that useradd takes, and no two sites have the same', () => {
+  const domains = [
+    'a-b.example',
+    'a.b-example.org',
+    'a.b.example',
+    'a-b-example.org',
+    'xn--mller-kva.example',
+    'x'.repeat(60).concat('.example'),
+  ]
+  const other = 'x'.repeat(60).concat('.example2')
+  const users = [...domains, other].map(siteUser)
+  assert.equal(new Set(users).size, users.length)
+  for (const user of users) assert.match(user, /^web-[a-z0-9_-]{1,28}$/)
+})
+
+test('php: each site has a user, a folder that this user, its owner and Caddy get into, and nobody else', () => {
+  const server = referenceServer((raw) =>
+    Object.assign(raw, {
+      sites: [
+        { domain: 'cinay.eu', php: true },
+        { domain: 'yanfi.net', php: true, owner: 'caddy' },
+        { domain: 'xoyize.xyz', owner: 'caddy' },
+        { domain: 'static.xoyize.xyz' },
+      ],
+      php: { source: 'debian' },
+    }),
+  )
+  const resources = referencePlaybooks(server).flatMap(({ steps }) => steps.flatMap((step) => step.resources))
+  const of = (id: string) => resources.filter((one) => one.id === id).map(({ desired }) => desired as Record<string, unknown>)
+  const folder = (domain: string) =>
+    of(`directory:/var/caddy/www/${domain}`).map(({ mode, owner, group }) => [mode, owner, group].join(' '))
+  assert.deepEqual(folder('cinay.eu'), ['0750 xouser web-cinay-eu'])
+  assert.deepEqual(folder('yanfi.net'), ['0750 web-yanfi-net web-yanfi-net'])
+  assert.deepEqual(folder('xoyize.xyz'), ['0750 caddy caddy'])
+  assert.deepEqual(folder('static.xoyize.xyz'), ['0750 xouser caddy'])
+  assert.deepEqual(
+    of('file:/etc/systemd/system/caddy.service.d/provision.conf')[0]?.content,
+    '# Written by provision.\n[Service]\nSupplementaryGroups=web-cinay-eu web-yanfi-net\n',
+  )
+  for (const user of ['web-cinay-eu', 'web-yanfi-net']) assert.equal(of(`user:${user}`).length, 1)
 })
 
 test('Caddyfile: a site without PHP asks nobody, one with it asks its own socket, and limits what it takes', () => {

@@ -23,7 +23,7 @@ test('restore: what has to be there before the data is there to be done, under t
   const playbooks = referencePlaybooks(
     referenceServer((raw) =>
       Object.assign(raw, {
-        php: { source: 'debian', user: 'pages' },
+        php: { source: 'debian' },
         mariadb: { databases: [{ name: 'blog' }] },
         sites: [{ domain: 'cinay.eu', php: true }],
       }),
@@ -40,7 +40,7 @@ test('restore: what has to be there before the data is there to be done, under t
       .filter((step) => before.includes(id) || before.includes(step.id))
       .flatMap(({ resources }) => resources.map((one) => one.id)),
   )
-  for (const user of ['user:xouser', 'user:maddy', 'user:caddy', 'user:pages']) assert.ok(made.includes(user), user)
+  for (const user of ['user:xouser', 'user:maddy', 'user:caddy', 'user:web-cinay-eu']) assert.ok(made.includes(user), user)
 })
 
 test('prune: the days without an archive are told, back to the first one and no further than dailies are kept', () => {

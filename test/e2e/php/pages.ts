@@ -3,12 +3,13 @@ import { test } from 'node:test'
 import { loadInventory } from '../../../src/inventory.ts'
 import { answered, ask } from '../../../src/rehearsal/web.ts'
 import { sh } from '../../../src/sh.ts'
-import { edit, provision, told } from '../harness.ts'
+import { provision, told } from '../harness.ts'
 import type { Installed } from '../install.ts'
 
-/** The site whose pages are run, and its folder. */
+/** The site whose pages are run. */
 export const site = 'ouestline.xyz'
-const root = `/var/caddy/www/${site}`
+/** Its folder. */
+export const root = `/var/caddy/www/${site}`
 
 /** The password of a database's user, as the store has it now. */
 export async function passwordOf({ inventory: { dir, name } }: Installed, user: string): Promise<string> {
@@ -22,7 +23,7 @@ export const page = ({ host }: Installed, path: string, php: string): Promise<st
   host.must(sh`
 mkdir -p "$(dirname ${`${root}/${path}`})"
 printf '%s' ${php} > ${`${root}/${path}`}
-chown -R xouser:xouser ${root}`)
+chown -R xouser:xouser ${`${root}/`}*`)
 
 /** Pages that PHP makes. */
 export function pageTests(it: () => Installed): void {
@@ -69,7 +70,8 @@ export function pageTests(it: () => Installed): void {
     await page(it(), 'take.php', '<?php echo strlen(file_get_contents("php://input"));')
     const post = (length: number) => ask(it().rehearsal, { url: `${site}/take.php`, method: 'POST', body: 'x'.repeat(length) })
     assert.equal((await post(500_000)).body, '500000')
-    assert.equal((await post(2_000_000)).status, 413)
+    // Not much over 1 MiB: what Caddy has not read after its answer it reads to 256 kB, and then it resets the connection.
+    assert.equal((await post(1_200_000)).status, 413)
   })
 
   test('php: a page that is broken into reads nothing but its own site, and starts nothing', async () => {
@@ -87,18 +89,17 @@ echo get_current_user(), ' ', ini_get('display_errors') ? 'tells errors' : 'tell
     assert.match(String(headers['set-cookie']), /; secure; HttpOnly/)
     assert.equal(
       await it().host.must(sh`stat -c '%a %U:%G' ${`/run/php/${site}.sock`} ${`/var/lib/php/sites/${site}`}`),
-      '600 caddy:caddy\n700 caddy:caddy\n',
+      '600 caddy:caddy\n700 web-ouestline-xyz:web-ouestline-xyz\n',
     )
-    assert.equal((await it().host.must(sh`ps -o user= -C php-fpm8.2 | sort -u`)).trim(), 'caddy\nroot')
+    assert.equal((await it().host.must(sh`ps -o user:32= -C php-fpm8.2 | sort -u`)).trim(), 'root\nweb-ouestline-xyz')
   })
 
-  test('php: who it runs as is told at every run, and so is what Debian lacks', async () => {
+  test('php: what Debian lacks is told at every run', async () => {
     const run = await provision(it().operator, ['--check', '--only', 'php'])
     assert.equal(run.code, 0, told(run))
     const notes = run.events.filter(({ event, id }) => event === 'note' && id?.includes('pool.d')).map(({ why }) => why)
-    assert.equal(notes.length, 2)
-    assert.match(notes[0]!, /runs as caddy, which may read every site’s TLS key/)
-    assert.match(notes[1]!, /Debian has no smbclient for PHP 8\.2/)
+    assert.equal(notes.length, 1)
+    assert.match(notes[0]!, /Debian has no smbclient for PHP 8\.2/)
   })
 
   test('php: a pool that somebody has edited is told, and corrected when that is wanted; one that is bad never gets there', async () => {
@@ -110,29 +111,6 @@ echo get_current_user(), ' ', ini_get('display_errors') ? 'tells errors' : 'tell
     await it().host.must(sh`systemctl stop php8.2-fpm.service`)
     assert.deepEqual(await it().correct(), ['service:php8.2-fpm.service'])
     assert.match(await body('letter.php'), /^8\.2/)
-    await it().settled()
-  })
-
-  test('php: run as a user of its own, it writes its own folder and sees no TLS key', async () => {
-    const change = (user: string, owner: string) =>
-      edit(it().operator, (document) => {
-        document.setIn(['php', 'user'], user)
-        document.setIn(['sites', 1, 'owner'], owner)
-      })
-    change('pages', 'caddy')
-    const changed = await it().correct()
-    for (const id of ['user:pages', `directory:${root}`, 'service:php8.2-fpm.service']) assert.ok(changed.includes(id), id)
-    await it().host.must(
-      sh`printf '%s' ${'<?php file_put_contents(__DIR__ . "/mine", "x"); echo posix_getpwuid(posix_geteuid())["name"];'} > ${`${root}/who.php`}`,
-    )
-    assert.equal(await body('who.php'), 'pages')
-    assert.equal(await it().host.must(sh`stat -c %U ${`${root}/mine`}`), 'pages\n')
-    assert.equal((await it().host.run(sh`runuser -u pages -- ls /var/lib/caddy`)).code, 2)
-    const { events } = await provision(it().operator, ['--check', '--only', 'php'])
-    assert.ok(!events.some(({ why }) => why?.includes('TLS key')))
-    await it().settled()
-    change('caddy', 'admin')
-    await it().correct()
     await it().settled()
   })
 }
