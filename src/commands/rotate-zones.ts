@@ -1,7 +1,7 @@
 import { seenAt } from '../dns/at-server.ts'
 import { checkZones } from '../dns/check.ts'
 import { NoAnswer } from '../dns/client.ts'
-import { wantedOf } from '../dns/compare.ts'
+import { differences, wantedOf } from '../dns/compare.ts'
 import { type DnsRecord, desiredRecords, goneRecords, type HostFacts } from '../dns/records.ts'
 import { retired } from '../dns/rotation.ts'
 import { authorities, resolvers } from '../dns/servers.ts'
@@ -38,8 +38,8 @@ export async function retiredRecords(held: Held, those: Those): Promise<Zones> {
 }
 
 /**
- * How long others may keep what stands at these names now, in seconds: the largest TTL that a name server gives, 0 where nothing stands
- * there. A server that cannot be asked is reported by who asks whether it shows the next key.
+ * How long others may keep what stands at these names and is to be replaced, in seconds: the largest TTL that a name server gives, 0
+ * where nothing is replaced. A server that cannot be asked is reported by who asks whether it shows the next key.
  */
 export async function keptFor({ found }: Held, zones: Zones): Promise<ReadonlyMap<string, number>> {
   const from = resolvers(found.inventory.server.dns.lookup)
@@ -47,7 +47,9 @@ export async function keptFor({ found }: Held, zones: Zones): Promise<ReadonlyMa
     const servers = once(() => authorities(zone, from).then((all) => all.servers, none))
     return wantedOf(records).map(async (one) => {
       const said = await Promise.all((await servers()).map((server) => seenAt(server, one).catch(none)))
-      return [one.name, Math.max(0, ...said.flat().map(({ ttl = 0 }) => ttl))] as const
+      // Where the next key stands already, what was there before it was looked at by the run that has published it.
+      const before = said.filter((all) => differences(one, all).some(({ longer }) => !longer))
+      return [one.name, Math.max(0, ...before.flat().map(({ ttl = 0 }) => ttl))] as const
     })
   })
   return new Map(await Promise.all(looked))
@@ -65,7 +67,8 @@ export async function seen({ found, io }: Held, zones: Zones): Promise<0 | 1 | 2
     checks.map((check) => ({
       ...check,
       trouble: [],
-      findings: check.findings.filter(({ state, ours }) => state !== 'extra' || ours),
+      // A TTL that is too long is waited for, and stops nothing.
+      findings: check.findings.filter(({ state, ours, longer }) => (state !== 'extra' || ours) && !longer),
     })),
   )
   if (code === 1) io.report.diff(checks.flatMap(checkLines))

@@ -14,6 +14,8 @@ export interface Difference {
   readonly risk: string
   /** What is too much is of our own making: it goes without being asked for. */
   readonly ours?: true
+  /** It says what it should, and others keep it for longer than declared. */
+  readonly longer?: true
 }
 
 /** What one looks for at a name. */
@@ -51,7 +53,7 @@ export function differences({ name, type, records: all }: Wanted, there: readonl
     const at = left.findIndex((said) => sameMeaning(said, record))
     const [said] = at < 0 ? [] : left.splice(at, 1)
     if (said !== undefined && isKey(record) && (said.ttl ?? 0) > record.ttl)
-      longer.push({ state: 'wrong', name, type, record, seen: [said], risk: tooLong(said.ttl ?? 0, record.ttl) })
+      longer.push({ state: 'wrong', name, type, record, seen: [said], risk: tooLong(said.ttl ?? 0, record.ttl), longer: true })
     return said === undefined
   })
   const against = (record: Said) => left.filter((said) => purpose(said) === purpose(record))
