@@ -216,6 +216,8 @@ systemctl restart postfix.service`)
   )
   const first = await servedKey()
   assert.deepEqual(await tlsa(), [first])
+  // The set that was there is kept by others for a day.
+  await update('xoyize.xyz', [`delete _25._tcp.${mx} TLSA`, `add _25._tcp.${mx} 86400 TLSA 3 1 1 ${first}`])
   const said = await does('tlsa', 'rotate', '--yes')
   assert.match(
     said,
@@ -228,6 +230,12 @@ systemctl restart postfix.service`)
   const was = text()
   assert.match(await does('tlsa', 'rotate', '--yes'), /is published, and may be used from/)
   assert.equal(text(), was)
+  assert.match(was, new RegExp(`tlsa: \\{ key: default, next: ${key}, (?=.*ttl: 86400).*since: `))
+  later(21)
+  const until = /may be used from (\S+Z)/.exec(await does('tlsa', 'rotate', '--yes'))?.[1] ?? assert.fail('it does not say when')
+  assert.ok(Date.parse(until) > Date.now() + 47 * 3_600_000, until)
+  assert.equal(await servedKey(), first)
+  edit(operator, (document: Document) => document.deleteIn(['mail', 'tlsa', 'ttl']))
 })
 
 const later = (minutes: number) => edit(operator, (document: Document) => document.setIn(['mail', 'tlsa', 'since'], ago(minutes)))
