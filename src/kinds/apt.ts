@@ -2,7 +2,7 @@ import { type Sh, sh } from '../sh.ts'
 
 /**
  * `apt …` that never asks, waits for whoever holds its locks (a fresh VPS is upgrading itself) and finishes an interrupted dpkg;
- * `apt_update`, which fails when a source of Debian's fails: of others', in files that are called provision-*.sources, it says so and goes on; `apt_recent`, whether it has been within this hour, with the sources there are.
+ * `apt_update`, which fails when a source of Debian's fails: a third-party one (a file in sources.list.d that a message names and whose Release file is not Debian's) is reported and left out: `apt_failed`; `apt_recent`, whether it has been within this hour, with the sources there are.
  * DPkg::Lock::Timeout does not cover the lists' lock, so that one is waited for here.
  * See apt-get(8), apt.conf(5), ucf(1), needrestart(1).
  */
@@ -46,18 +46,29 @@ apt_lists() {
     sleep 1
   done
 }
+apt_failed() {
+  case $1 in */provision-*.sources) return 0 ;; esac
+  for uri in $(printf '%s\n' "$why" | grep -oE "[a-z]+://[^ '\"]+" | sed 's#/dists/.*##; s#/$##' | sort -u); do
+    if ! grep -qF -- "$uri" "$1"; then continue; fi
+    list=$(printf '%s' "$uri" | sed 's#^[a-z]*://##; s#_#%5f#g; s#/#_#g')
+    case $uri in *://*debian.org/*) continue ;; esac
+    grep -qs '^Origin: Debian$' /var/lib/apt/lists/"$list"_dists_*Release || return 0
+  done
+  return 1
+}
 apt_update() {
   if ! apt_lists; then
-    others=
+    dropped=
     why=$(printf '%s\n' "$said" | grep -E '^(E|W):') || why=$said
     apt_parts=/run/provision/apt-sources
     rm -rf -- "$apt_parts"
     mkdir -p -- "$apt_parts"
     for source in /etc/apt/sources.list.d/*; do
-      case $source in */provision-*.sources) others=$source ;; *) if [ -f "$source" ]; then cp -- "$source" "$apt_parts/"; fi ;; esac
+      if [ ! -f "$source" ]; then continue; fi
+      if apt_failed "$source"; then dropped=$source; else cp -- "$source" "$apt_parts/"; fi
     done
     # What is known of the others stays, in lists that are not cleaned; for what follows they are not there.
-    if [ -z "$others" ] || ! apt_lists -o Dir::Etc::SourceParts="$apt_parts" -o APT::Get::List-Cleanup=0; then
+    if [ -z "$dropped" ] || ! grep -qs '^Origin: Debian$' /var/lib/apt/lists/*Release || ! apt_lists -o Dir::Etc::SourceParts="$apt_parts" -o APT::Get::List-Cleanup=0; then
       printf '%s\n' "$why" >&2
       return 1
     fi

@@ -377,6 +377,17 @@ for line in sys.argv[1].split(): print(ufw.util.normalize_address(line, ":" in l
     )
   })
 
+  test('a third-party list that fails is named, and Debian’s packages are installed all the same', async () => {
+    const operator = await someone('list')
+    const { host } = operator
+    await host.must(sh`printf 'deb https://pkgs.expired.example/apt bookworm main\n' > /etc/apt/sources.list.d/expired.list`)
+    const apt = ['--yes', '--only', 'base/configure-apt,base/install-the-tools']
+    const run = await provision(operator, apt)
+    assert.equal(run.code, 0, told(run))
+    assert.ok(notes(await provision(operator, apt)).some((note) => /went on without it: .*pkgs\.expired\.example/.test(note)))
+    assert.match(await host.must(sh`cat /etc/apt/sources.list.d/expired.list`), /expired/)
+  })
+
   test('somebody else is let in by the inventory, and keeps their keys', async () => {
     const operator = await someone('puller')
     const { host } = operator
