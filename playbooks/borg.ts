@@ -25,8 +25,9 @@ export const borg = ({ backup, address, address6, mariadb, stampKey }: Borg): Pl
     step('Configure the backup', [
       directory({ path: settings, mode: '0700' }),
       directory({ path: state, mode: '0700' }),
-      file({ path: `${settings}/passphrase`, mode: '0600', content: passphrase }),
-      file({ path: `${settings}/id_ed25519`, mode: '0600', content: key }),
+      // What the repository is opened with stays until these have opened it.
+      file({ path: `${settings}/passphrase.declared`, mode: '0600', content: passphrase }),
+      file({ path: `${settings}/id_ed25519.declared`, mode: '0600', content: key }),
       // Another machine that answers there gets neither the key nor an archive.
       file({ path: `${settings}/known_hosts`, mode: '0600', content: knownHosts(repository, keys) }),
       file({ path: `${settings}/patterns`, content: backupPatterns(exclude, mariadb !== undefined) }),
@@ -35,6 +36,7 @@ export const borg = ({ backup, address, address6, mariadb, stampKey }: Borg): Pl
         mode: '0755',
         content: backupScript({
           repository,
+          secret: passphrase.name,
           addresses: [address, address6].filter((one) => one !== undefined),
           mariadb: mariadb !== undefined,
           appendOnly,
@@ -46,7 +48,7 @@ export const borg = ({ backup, address, address6, mariadb, stampKey }: Borg): Pl
       file({ path: `${systemd}/provision-backup.timer`, content: backupTimer({ at }) }),
     ]),
 
-    step('Open the repository', [borgRepository({ repository, passphrase, stampKey, script, last: `${state}/last` })]),
+    step('Open the repository', [borgRepository({ repository, passphrase, stampKey, script, settings, last: `${state}/last` })]),
 
     step('Run the backup daily and its check weekly', [
       service({ unit: 'provision-backup.timer', reads: [`${systemd}/provision-backup.timer`] }),

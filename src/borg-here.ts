@@ -62,7 +62,11 @@ export function borgHere({ repository, host_keys, passphrase }: NonNullable<Serv
     const [code] = (await once(child, 'close').catch(() => [127])) as [number | null]
     if (code === 0 || code === 1) return
     const hint =
-      code === 127 || /ENOENT/.test(said.join()) ? 'install borg on this machine: apt-get install borgbackup' : undefined
+      code === 127 || /ENOENT/.test(said.join())
+        ? 'install borg on this machine: apt-get install borgbackup'
+        : /passphrase .* is incorrect/.test(said.join())
+          ? `what it was before: provision secrets show ${passphrase.name} --previous`
+          : undefined
     throw new ProvisionError(`borg ${args[0]} at ${host}:${port}`, said.slice(-6).join('\n').trim() || `ended with ${code}`, hint)
   }
 

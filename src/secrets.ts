@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { ProvisionError } from './errors.ts'
 import { replaceFile, whileLocked } from './replace.ts'
 import type { Secret } from './secret.ts'
-import { formatSecrets, makeUp, parseSecrets } from './secrets/content.ts'
+import { type Contents, changed, formatContents, makeUp, parseContents } from './secrets/content.ts'
 import { type Identity, identityFile, makeIdentity, readIdentity } from './secrets/identity.ts'
 
 /** The secrets of one inventory: one file beside it, encrypted with age. Nothing is read before `open`. */
@@ -13,6 +13,8 @@ export interface Store {
   open(): Promise<void>
   /** A value; undefined when there is none. Throws a plain Error before `open`, which is a fault of the caller. */
   value(name: string): string | undefined
+  /** What it was before it was changed or removed, the last value first: ten at most. */
+  previous(name: string): readonly string[]
   /** All names in it, sorted. */
   names(): readonly string[]
   /**
@@ -20,7 +22,10 @@ export interface Store {
    * and before anything is made up, when some are missing that only their owner can give.
    */
   ensure(secrets: readonly Secret[], say?: (line: string) => void): Promise<readonly string[]>
-  /** Changes it as a whole: reads it again, so that of two writers none undoes the other's, and replaces the file at once. */
+  /**
+   * Changes it as a whole: reads it again, so that of two writers none undoes the other's, and replaces the file at once. What a
+   * secret was before stays in it.
+   */
   update(
     change: (values: ReadonlyMap<string, string>) => ReadonlyMap<string, string>,
     say?: (line: string) => void,
@@ -30,18 +35,19 @@ export interface Store {
 /** The store of the inventory `name` in a folder. `embedded`: it came with the package, and nothing is written beside it. */
 export function openStore(dir: string, name: string, { embedded = false }: { readonly embedded?: boolean } = {}): Store {
   const file = join(dir, `${name}.secrets.age`)
-  let values: ReadonlyMap<string, string> | undefined
+  let contents: Contents | undefined
 
   const store: Store = {
     file,
     open: async () => {
-      values ??= await read(file, dir)
+      contents ??= await read(file, dir)
     },
-    value: (secret) => opened().get(secret),
-    names: () => [...opened().keys()].toSorted(),
+    value: (secret) => opened().values.get(secret),
+    previous: (secret) => opened().previous.get(secret) ?? [],
+    names: () => [...opened().values.keys()].toSorted(),
     ensure: async (secrets, say = quiet) => {
       await store.open()
-      const missing = secrets.filter((secret) => !opened().has(secret.name))
+      const missing = secrets.filter((secret) => !opened().values.has(secret.name))
       const given = missing.filter(({ madeAs }) => madeAs === undefined)
       if (given.length > 0) throw mustBeGiven(file, name, given)
       if (missing.length === 0) return []
@@ -60,28 +66,29 @@ export function openStore(dir: string, name: string, { embedded = false }: { rea
           'the inventory that comes with provision keeps no secrets',
           'copy it to ./inventory first, or use “provision init”',
         )
-      values = await whileLocked(file, async () => {
-        const next = change(await read(file, dir))
+      contents = await whileLocked(file, async () => {
+        const before = await read(file, dir)
+        const next = changed(before, change(before.values))
         await write(file, next, await writer(dir, say))
         return next
       })
     },
   }
-  const opened = (): ReadonlyMap<string, string> => {
-    if (values === undefined) throw new Error(`the secrets store ${file} is not open yet`)
-    return values
+  const opened = (): Contents => {
+    if (contents === undefined) throw new Error(`the secrets store ${file} is not open yet`)
+    return contents
   }
   return store
 }
 
 const quiet = (): void => undefined
 
-async function read(file: string, dir: string): Promise<ReadonlyMap<string, string>> {
+async function read(file: string, dir: string): Promise<Contents> {
   const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw new ProvisionError(file, `cannot be read: ${error.message}`)
   })
-  if (bytes === undefined) return new Map()
+  if (bytes === undefined) return { values: new Map(), previous: new Map() }
   const path = identityFile(dir)
   const identity = await readIdentity(path)
   if (identity === undefined)
@@ -90,7 +97,7 @@ async function read(file: string, dir: string): Promise<ReadonlyMap<string, stri
       `the identity that opens it is missing: ${path}`,
       'put your copy of it there, or name another one in PROVISION_IDENTITY',
     )
-  return parseSecrets(file, await decrypt(file, bytes, identity))
+  return parseContents(file, await decrypt(file, bytes, identity))
 }
 
 async function decrypt(file: string, bytes: Buffer, identity: Identity): Promise<string> {
@@ -118,11 +125,11 @@ async function writer(dir: string, say: (line: string) => void): Promise<Identit
   return (await readIdentity(path)) ?? (await makeIdentity(path, say))
 }
 
-async function write(file: string, values: ReadonlyMap<string, string>, { keys }: Identity): Promise<void> {
+async function write(file: string, contents: Contents, { keys }: Identity): Promise<void> {
   const { armor, Encrypter, identityToRecipient } = await import('age-encryption')
   const encrypter = new Encrypter()
   for (const key of keys) encrypter.addRecipient(await identityToRecipient(key))
-  await replaceFile(file, armor.encode(await encrypter.encrypt(formatSecrets(values))), 0o600)
+  await replaceFile(file, armor.encode(await encrypter.encrypt(formatContents(contents))), 0o600)
 }
 
 function mustBeGiven(file: string, host: string, secrets: readonly Secret[]): ProvisionError {

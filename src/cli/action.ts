@@ -44,6 +44,7 @@ export interface Flags {
   readonly html?: string
   readonly since?: true
   readonly last?: number
+  readonly previous?: number | true
   readonly json?: true
   readonly verbose?: true
   readonly debug?: true

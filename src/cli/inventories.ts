@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { act, change, needsHost } from './action.ts'
-import { changing, naming } from './options.ts'
+import { changing, count, naming } from './options.ts'
 
 /** What is done with an inventory: `init`, `domain`, `account`, `alias`, `secrets`. */
 export function inventories(program: Command): void {
@@ -52,8 +52,14 @@ export function inventories(program: Command): void {
     ['set', '<name>', 'gives one a value, asked for or from stdin'],
     ['edit', '[name]', 'opens one, or all of them, in $EDITOR'],
   ] as const) {
-    naming(secrets.command(`${verb} ${args}`.trim()).description(about)).action(
-      act(async (flags, io, [name]) => (await import('../commands/secrets-cli.ts')).secrets(verb, needsHost(flags), io, name)),
+    const command = naming(secrets.command(`${verb} ${args}`.trim()).description(about))
+    if (verb === 'show') command.option('--previous [n]', 'what it was before the last change; 2: before the one before', count)
+    command.action(
+      act(async (flags, io, [name]) => {
+        const { previous } = flags
+        const { secrets } = await import('../commands/secrets-cli.ts')
+        return secrets(verb, needsHost(flags), io, name, previous === true ? 1 : previous)
+      }),
     )
   }
 }

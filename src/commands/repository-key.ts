@@ -17,8 +17,9 @@ export async function fetchRepositoryKey(options: OpenOptions, io: Io): Promise<
 }
 
 /**
- * Puts a copy of the repository's key into the secrets, where none is yet: the repository holds the only other one, and without it
- * even who knows the passphrase reads nothing.
+ * Puts a copy of the repository's key into the secrets, as it is now: the repository holds the only other one, and without it even
+ * who knows the passphrase reads nothing. It is encrypted with the passphrase, and so is another one when that has changed; the one of
+ * before stays in the store with the passphrase of before.
  */
 export async function keepRepositoryKey(
   { server, store, connection }: Pick<Opened, 'server' | 'store' | 'connection'>,
@@ -26,7 +27,6 @@ export async function keepRepositoryKey(
 ): Promise<void> {
   if (server.backup === undefined) return
   await store.open()
-  if (store.value(repositoryKeyName) !== undefined) return
   const { code, stdout, stderr } = await connection.run(sh`
 umask 077
 file=$(mktemp -p /run/provision)
@@ -34,6 +34,7 @@ trap 'rm -f -- "$file"' EXIT
 provision-backup borg --lock-wait 60 key export "$BORG_REPO" "$file" && cat "$file"`)
   if (code !== 0 || !stdout.startsWith('BORG_KEY '))
     throw new ProvisionError('backup', `the key of the repository could not be exported: ${stderr.trim() || stdout.trim()}`)
+  if (store.value(repositoryKeyName) === stdout) return
   await store.update((values) => new Map([...values, [repositoryKeyName, stdout]]), say)
   say(`stored the key of the repository in ${store.file}: ${repositoryKeyName}`)
 }

@@ -4,7 +4,13 @@ import type { OpenOptions } from './open.ts'
 import { editSecrets, listSecrets, setSecret, showSecret } from './secrets.ts'
 
 /** `provision secrets list|show|set|edit`, with the process's own streams. */
-export async function secrets(verb: 'list' | 'show' | 'set' | 'edit', options: OpenOptions, io: Io, name = ''): Promise<number> {
+export async function secrets(
+  verb: 'list' | 'show' | 'set' | 'edit',
+  options: OpenOptions,
+  io: Io,
+  name = '',
+  previous = 0,
+): Promise<number> {
   const inventory = await loadInventory(options.inventory, options.host)
   const say = (line: string) => io.report.say(line)
   const streams = {
@@ -14,7 +20,7 @@ export async function secrets(verb: 'list' | 'show' | 'set' | 'edit', options: O
     hidden: async (question: string) => (await import('../ui/ask.ts')).askPassword(question),
   }
   if (verb === 'list') await listSecrets(inventory, streams)
-  else if (verb === 'show') await showSecret(inventory, name, streams)
+  else if (verb === 'show') await showSecret(inventory, name, streams, previous)
   else if (verb === 'set') await setSecret(inventory, name, streams)
   else await editSecrets(inventory, name === '' ? undefined : name, streams)
   return 0

@@ -8,7 +8,7 @@ import { ProvisionError } from '../errors.ts'
 import { secretName } from '../inventory/secret-field.ts'
 import type { Inventory } from '../inventory.ts'
 import { secretsIn } from '../secret.ts'
-import { formatSecrets, parseSecrets } from '../secrets/content.ts'
+import { formatSecrets, formerName, parseSecrets } from '../secrets/content.ts'
 
 /** How the command talks with the operator. */
 export interface SecretsIo {
@@ -36,9 +36,29 @@ export async function listSecrets({ server, store }: Held, { out }: Pick<Secrets
   for (const name of names) out(`${name.padEnd(width)}  ${state(name)}`)
 }
 
-/** Prints one value. Throws ProvisionError when there is none. */
-export async function showSecret({ store, name: host }: Held, name: string, { out }: Pick<SecretsIo, 'out'>): Promise<void> {
+/**
+ * Prints one value: that of now, or with `previous` what it was before, 1 being the last former value. Throws ProvisionError when there
+ * is none.
+ */
+export async function showSecret(
+  { store, name: host }: Held,
+  name: string,
+  { out }: Pick<SecretsIo, 'out'>,
+  previous = 0,
+): Promise<void> {
   await store.open()
+  if (previous > 0) {
+    const former = store.previous(name)
+    const value = former[previous - 1]
+    if (value === undefined)
+      throw new ProvisionError(
+        store.file,
+        former.length === 0
+          ? `no former value of ${name} is kept in it`
+          : `${former.length} former values of ${name} are kept in it`,
+      )
+    return out(value)
+  }
   const value = store.value(name)
   if (value === undefined)
     throw new ProvisionError(
@@ -50,15 +70,20 @@ export async function showSecret({ store, name: host }: Held, name: string, { ou
 }
 
 /** Stores one value, typed twice on a terminal, else read from stdin without its last newline. Throws ProvisionError for none. */
-export async function setSecret({ server, store }: Held, name: string, io: SecretsIo): Promise<void> {
+export async function setSecret({ server, store, name: host }: Held, name: string, io: SecretsIo): Promise<void> {
   if (!secretName.test(name))
     throw new ProvisionError(name, 'is no name of a secret', 'letters, digits and @ . _ + / -, such as mail/someone@example.org')
+  if (formerName.test(name)) throw new ProvisionError(name, 'is what the store calls a former value: that cannot be set')
   if (!secretsIn(server).some((secret) => secret.name === name)) io.say(`nothing in the inventory refers to ${name} so far`)
   const value = io.stdin.isTTY === true ? await typedTwice(name, io) : (await readAll(io.stdin)).replace(/\r?\n$/, '')
   if (value === '') throw new ProvisionError(name, 'an empty value is no secret: nothing was stored')
   if (value.includes('\0')) throw new ProvisionError(name, 'a value with a NUL cannot be kept: nothing was stored')
+  await store.open()
+  const before = store.value(name)
   await store.update((values) => new Map([...values, [name, value]]), io.say)
   io.say(`stored ${name} in ${store.file}`)
+  if (before !== undefined && before !== value)
+    io.say(`what it was before is kept: provision secrets show ${name} --previous --host ${host}`)
 }
 
 /**

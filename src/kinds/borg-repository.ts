@@ -9,12 +9,16 @@ export interface BorgRepository {
   readonly stampKey: Secret
   /** The script that opens it, or makes it: `SCRIPT init`. */
   readonly script: `/${string}`
+  /** The folder with what opens it, as declared and as proved: `passphrase.declared`, `passphrase`. */
+  readonly settings: `/${string}`
   /** Holds when the last archive was made, as seconds since 1970. */
   readonly last: `/${string}`
 }
 
 interface State {
   readonly stamp: string
+  /** What is declared and has not opened it yet: `passphrase`, `id_ed25519`. */
+  readonly unproved: readonly string[]
   /** Hours since the last archive, or since the repository was opened. */
   readonly age: number | undefined
 }
@@ -30,8 +34,11 @@ export const borgRepository = defineKind<BorgRepository, State>({
   probe: (all) => sh`
 now=$(date +%s)
 ${all.map(
-  ({ repository, last }) => sh`
+  ({ repository, settings, last }) => sh`
 made=
+for f in passphrase id_ed25519; do
+  if ! cmp -s ${settings}/"$f" ${settings}/"$f.declared"; then printf 'unproved %s %s\n' ${repository} "$f"; fi
+done
 if [ -f "$provision/stamp/borg" ]; then
   printf 'stamp %s %s\n' ${repository} "$(cat "$provision/stamp/borg")"
   # Before the first archive it is as old as the repository.
@@ -49,21 +56,18 @@ printf 'end\n'`,
       all.map(({ repository }) => {
         const age = find('age', repository)?.[2]
         const stamp = find('stamp', repository)?.slice(2).join(' ') ?? ''
-        return [repository, { stamp, age: age === undefined ? undefined : Number(age) }]
+        const unproved = rows.filter((row) => row[0] === 'unproved' && row[1] === repository).map((row) => row[2]!)
+        return [repository, { stamp, unproved, age: age === undefined ? undefined : Number(age) }]
       }),
     )
   },
 
-  diff: ({ repository, passphrase, stampKey }, { stamp }) =>
-    stamp === `${stampOf(passphrase, stampKey)} ${repository}`
-      ? []
-      : [
-          {
-            field: 'repository',
-            from: stamp.endsWith(` ${repository}`) ? 'opened by another passphrase' : 'not opened yet',
-            to: 'open',
-          },
-        ],
+  diff: ({ repository, passphrase, stampKey }, { stamp, unproved }) => {
+    if (stamp === `${stampOf(passphrase, stampKey)} ${repository}`)
+      return unproved.map((field) => ({ field, from: 'other', to: 'as declared' }))
+    const from = stamp.endsWith(` ${repository}`) ? 'opened by another passphrase' : 'not opened yet'
+    return [{ field: 'repository', from, to: 'open' }]
+  },
 
   apply: ({ repository, passphrase, stampKey, script }) => sh`
 ${script} init

@@ -61,7 +61,11 @@ const below = owner({
 })
 const store = {
   ...{ repository: 'ssh://a@b:23/./c', passphrase: pw, stampKey: key },
-  ...({ script: '/usr/local/sbin/provision-backup', last: '/var/lib/provision/backup/last' } as const),
+  ...({
+    script: '/usr/local/sbin/provision-backup',
+    settings: '/etc/provision/borg',
+    last: '/var/lib/provision/backup/last',
+  } as const),
 }
 
 const fingerprint = '15058500A0235D97F5D10063B188E2B695BD4743'
@@ -128,6 +132,12 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     borgRepository(store),
     `stamp ${store.repository} ${stampOf(pw, key)} ${store.repository}\nage ${store.repository} 51\nend\n`,
     [],
+  ],
+  [
+    'borg-repository: a key, or a passphrase, that has not opened it yet is tried',
+    borgRepository(store),
+    `unproved ${store.repository} id_ed25519\nstamp ${store.repository} ${stampOf(pw, key)} ${store.repository}\nend\n`,
+    ['id_ed25519 other → as declared'],
   ],
   ['borg-repository: one that was never opened is opened', borgRepository(store), 'end\n', ['repository not opened yet → open']],
   [

@@ -1,6 +1,9 @@
 /** Where the host keeps what it needs for its backups, and what it knows of them. */
 export const backupPlaces = {
-  /** passphrase, id_ed25519, known_hosts, patterns: 0700. */
+  /**
+   * known_hosts, patterns, and twice passphrase and id_ed25519: as declared (`….declared`), and as they have opened the repository.
+   * Only what has opened it takes the place of what did, which is kept (`….before`). 0700.
+   */
   settings: '/etc/provision/borg',
   /** borg's cache, and `dump`, the databases as they are put into the archive. */
   state: '/var/lib/provision/backup',

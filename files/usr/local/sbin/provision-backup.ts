@@ -4,6 +4,8 @@ import { backupPlaces, storageOf } from '../../../etc/provision/borg.ts'
 /** What the backup script is made of. */
 export interface BackupScript {
   readonly repository: string
+  /** What the secrets call its passphrase. */
+  readonly secret: string
   /** What the records of its domains say now: a restore elsewhere tells which of them change. */
   readonly addresses: readonly string[]
   /** Whether the databases of MariaDB are dumped, too. */
@@ -21,6 +23,7 @@ export const backupScript = (from: BackupScript): string => `#!/bin/sh\n${body(f
 
 const body = ({
   repository,
+  secret,
   addresses,
   mariadb,
   appendOnly,
@@ -29,11 +32,15 @@ const body = ({
 set -u
 umask 077
 settings=${backupPlaces.settings}
+secret=${secret}
 state=${backupPlaces.state}
 export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export BORG_REPO=${repository} BORG_BASE_DIR=$state
+# What has opened the repository; before its first opening, what is declared.
+proved() { if [ -s "$settings/$1" ]; then printf %s "$settings/$1"; else printf %s "$settings/$1.declared"; fi; }
 # A file, so that the passphrase stands in no environment and in no list of processes.
-export BORG_PASSCOMMAND="cat $settings/passphrase"
+BORG_PASSCOMMAND="cat $(proved passphrase)"
+export BORG_PASSCOMMAND
 export BORG_RSH='/usr/local/sbin/provision-backup ssh'
 # When borg has neither read nor written for so many seconds, twice, it is ended: a storage may keep the line and say no more.
 # With --progress a storage that is at work says so.
@@ -63,7 +70,7 @@ Somebody else works on the repository, or a run that died has left its lock: if 
       *'ntegrity'* | *'mismatch'* | *'errors found'*) reason="$reason
 Nothing was repaired. What is damaged there is lost; “provision-backup borg check --repair” on the host makes the rest usable, and the next backup adds what is missing." ;;
       *'is incorrect'*) reason="$reason
-The passphrase in the secrets is not the one of this repository." ;;
+The passphrase in the secrets is not the one of this repository. What it was before: “provision secrets show $secret --previous”." ;;
       *'nothing has moved'*) reason="$reason
 The storage kept the line and said no more; an archive is there as a whole or not at all, and the next run tries again." ;;
       *'Connection closed by remote host'* | *'onnection refused'* | *'timed out'* | *'not resolve'* | *'unreachable'*) reason="$reason
@@ -102,7 +109,7 @@ give_up() {
 # ssh, which waits for its reader, for ever (borgbackup/borg#10165): so these lines stop here.
 ssh_() {
   exec 8>&-
-  { ssh -F none -i "$settings/id_ed25519" -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$settings/known_hosts" -o GlobalKnownHostsFile=/dev/null -o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=4 "$@" 2>&1 >&3 3>&- |
+  { ssh -F none -i "\${backup_key:-$(proved id_ed25519)}" -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$settings/known_hosts" -o GlobalKnownHostsFile=/dev/null -o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=4 "$@" 2>&1 >&3 3>&- |
     grep -av --line-buffered 'ID: .* rebuilt index: .* committed index: ' >&2 3>&-; } 3>&1 >&-
 }
 begin() {
@@ -201,7 +208,9 @@ check() {
   echo 'the repository and all archives are sound'
 }
 
-# A repository that is there is opened, which proves key, passphrase and pinned machine; else it is made.
+# A repository that is there is opened with what is declared, which proves key, passphrase and pinned machine; else it is made. Until
+# then what opened it before stays in use. Where only the passphrase of before opens it, it gets the declared one; killed in between,
+# one of the two opens it, and the next run finds out which.
 init() {
   : > "$said"
   begin open
@@ -209,10 +218,37 @@ init() {
 $(${keyscan(repository)} 2>/dev/null | grep -v '^#' | cut -d' ' -f2-)"
   # Where it is says the inventory: that it was elsewhere before is no surprise here, and one to every other run.
   export BORG_RELOCATED_REPO_ACCESS_IS_OK=yes
-  borg_ info > /dev/null && return
-  grep -q 'does not exist\|is not a valid repository' "$said" || fail 'the repository cannot be opened'
-  begin init
-  borg_ init --make-parent-dirs --encryption repokey-blake2 || fail 'the repository cannot be made'
+  export backup_key="$settings/id_ed25519.declared" BORG_PASSCOMMAND="cat $settings/passphrase.declared"
+  if ! borg_ info > /dev/null; then
+    if grep -q 'does not exist\|is not a valid repository' "$said"; then
+      begin init
+      borg_ init --make-parent-dirs --encryption repokey-blake2 || fail 'the repository cannot be made'
+    elif grep -q 'is incorrect' "$said" && [ -s "$settings/passphrase" ]; then
+      change_passphrase
+    else
+      fail 'the repository cannot be opened'
+    fi
+  fi
+  prove passphrase
+  prove id_ed25519
+}
+change_passphrase() {
+  begin passphrase
+  # borg takes a new one from its environment or from a terminal. Only root sees that environment, while this runs.
+  (
+    BORG_PASSCOMMAND="cat $settings/passphrase" BORG_NEW_PASSPHRASE=$(cat "$settings/passphrase.declared")
+    export BORG_PASSCOMMAND BORG_NEW_PASSPHRASE
+    borg_ key change-passphrase > /dev/null
+  ) || fail 'neither the declared passphrase nor the one of before opens the repository'
+  borg_ info > /dev/null || fail 'the repository does not open with the passphrase that it has just been given'
+  echo 'the passphrase of the repository is now the declared one'
+}
+prove() {
+  cmp -s "$settings/$1.declared" "$settings/$1" && return
+  [ ! -s "$settings/$1" ] || cp -p -- "$settings/$1" "$settings/$1.before"
+  cp -p -- "$settings/$1.declared" "$settings/$1.new"
+  sync -- "$settings/$1.new"
+  mv -T -- "$settings/$1.new" "$settings/$1"
 }
 
 case \${1:-} in
