@@ -70,8 +70,8 @@ export function pageTests(it: () => Installed): void {
     await page(it(), 'take.php', '<?php echo strlen(file_get_contents("php://input"));')
     const post = (length: number) => ask(it().rehearsal, { url: `${site}/take.php`, method: 'POST', body: 'x'.repeat(length) })
     assert.equal((await post(500_000)).body, '500000')
-    // Not much over 1 MiB: what Caddy has not read after its answer it reads to 256 kB, and then it resets the connection.
-    assert.equal((await post(1_200_000)).status, 413)
+    // Caddy answers before it has read all, and closes: where that reaches us while we write, the answer is lost, and asked for again.
+    await answered(it().rehearsal, { url: `${site}/take.php`, method: 'POST', body: 'x'.repeat(2_000_000) }, 413)
   })
 
   test('php: a page that is broken into reads nothing but its own site, and starts nothing', async () => {
