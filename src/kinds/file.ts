@@ -8,7 +8,7 @@ import { unread } from './reads.ts'
 
 export interface File {
   readonly path: `/${string}`
-  /** The whole content. A Secret is never shown nor kept as a copy. */
+  /** The whole content. A Secret is never shown, and what we wrote of it is never kept as a copy. */
   readonly content: string | Secret
   readonly mode?: `0${number}`
   readonly owner?: string
@@ -73,7 +73,7 @@ done`,
         )
       : [{ field: 'type', from: have.type, to: 'file' }],
 
-  // Written next to its place and moved there, so nobody ever reads half of it. What was there before is kept, unless it is secret.
+  // Written next to its place and moved there, so nobody ever reads half of it. What others wrote there is kept before.
   apply: ({ path, content, mode = '0644', owner = 'root', group = 'root', check = sh`` }, have) => sh`
 ${trustedWay}
 trusted_way ${dirname(path)}
@@ -84,7 +84,7 @@ rm -f -- "$tmp"
 chown -h ${`${owner}:${group}`} "$tmp"
 chmod ${mode} "$tmp"
 ${check}
-${have.type === 'file' && !(content instanceof Secret) ? keep(path) : sh``}
+${have.type === 'file' ? keep(path, content instanceof Secret) : sh``}
 ${remember(path, have.type === 'file' ? [digest(content), have.content] : [digest(content)])}
 ${unread(path)}
 mv -T -- "$tmp" ${path}
@@ -112,9 +112,14 @@ const readable = (change: Change, content: string | Secret, edited: string): Cha
       ? { ...change, from: edited === '' ? 'other' : `edited on the host on ${edited}`, to: 'as declared' }
       : { ...change, from: edited === '' ? short(change.from) : `edited on the host on ${edited}`, to: short(change.to) }
 
-const keep = (path: string): Sh => sh`
-( umask 077; mkdir -p -- "$provision/kept"${dirname(path)} )
-cp -a -- ${path} "$provision/kept"${path}`
+/**
+ * Copies what is there unless we wrote it: what we wrote is in the inventory or in the history of its secrets, what a person wrote may
+ * be nowhere else. The copy takes the place of no other, and root alone reads it where the file is secret.
+ */
+const keep = (path: string, secret: boolean): Sh => sh`
+if ! grep -qxF -- "$(sha256sum < ${path} | cut -d ' ' -f 1)" "$provision/written"${path} 2>/dev/null && ! cmp -s -- ${path} "$provision/kept"${path}; then
+  ( umask 077; mkdir -p -- "$provision/kept"${dirname(path)}; cp ${secret ? [] : ['-a']} --backup=numbered -- ${path} "$provision/kept"${path} )
+fi`
 
 /**
  * The digests of what we wrote last, by which a person's edit is told from a change of the inventory. While the new content moves

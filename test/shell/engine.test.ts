@@ -112,19 +112,30 @@ test('file: names with spaces, quotes and a leading dash are names', async () =>
   assert.deepEqual(await converge(shell, one), [])
 })
 
-test('file: what was there is kept, unless it is a secret', async () => {
+test('file: what others wrote is kept, secret or not; what we wrote ourselves is not', async () => {
   const dir = folder()
   const state = folder()
-  for (const name of ['open', 'closed']) writeFileSync(`${dir}/${name}`, 'before')
-  await converge(
-    localShell(state),
-    step('Write', [
-      file({ path: `${dir}/open`, content: 'now', ...mine }),
-      file({ path: `${dir}/closed`, content: new Secret('s', () => 'now'), mode: '0600', ...mine }),
-    ]),
-  )
-  assert.equal(readFileSync(`${state}/kept${dir}/open`, 'utf8'), 'before')
-  assert.deepEqual(readdirSync(`${state}/kept${dir}`), ['open'])
+  const writes = (value: string) =>
+    converge(
+      localShell(state),
+      step('Write', [
+        file({ path: `${dir}/open`, content: value, ...mine }),
+        file({ path: `${dir}/closed`, content: new Secret('s', () => value), mode: '0640', ...mine }),
+      ]),
+    )
+  const kept = () => readdirSync(`${state}/kept${dir}`).toSorted()
+  const bytes = (name: string) => readFileSync(`${state}/kept${dir}/${name}`, 'utf8')
+  for (const name of ['open', 'closed']) writeFileSync(`${dir}/${name}`, 'before', { mode: 0o640 })
+  await writes('one')
+  await writes('two')
+  assert.deepEqual(kept(), ['closed', 'open'])
+  assert.deepEqual([bytes('closed'), bytes('open')], ['before', 'before'])
+  for (const name of ['open', 'closed']) writeFileSync(`${dir}/${name}`, 'by hand')
+  await writes('three')
+  await writes('four')
+  assert.deepEqual(kept(), ['closed', 'closed.~1~', 'open', 'open.~1~'])
+  assert.deepEqual(kept().map(bytes), ['by hand', 'before', 'by hand', 'before'])
+  for (const name of ['closed', 'closed.~1~']) assert.equal(statSync(`${state}/kept${dir}/${name}`).mode & 0o777, 0o600)
 })
 
 test('directory: made with those above it; a file in its place is refused', async () => {

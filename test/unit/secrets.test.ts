@@ -9,7 +9,7 @@ import { unbound } from '../../src/inventory/secret-field.ts'
 import type { Inventory } from '../../src/inventory.ts'
 import { bind } from '../../src/inventory.ts'
 import { Secret, secretsIn, secretText } from '../../src/secret.ts'
-import { formatSecrets, parseSecrets } from '../../src/secrets/content.ts'
+import { type Contents, changed, formatContents, formatSecrets, parseContents, parseSecrets } from '../../src/secrets/content.ts'
 import { openStore } from '../../src/secrets.ts'
 
 /** A folder, and a home for the identity, so that nothing of the operator's is touched. */
@@ -268,4 +268,45 @@ test('secrets edit: opens them in an editor, and leaves no trace of the text', a
   await editSecrets(held(dir), undefined, io)
   assert.equal(io.said.at(-1), 'removed a')
   await assert.rejects(showSecret(held(dir), 'a', io), /there is: b$/)
+})
+
+test('secrets: what one was before is kept, ten values of it at most, the last one first, and each once', () => {
+  const empty: Contents = { values: new Map(), previous: new Map() }
+  const after = (values: readonly string[]) => values.reduce((held, value) => changed(held, new Map([['a', value]])), empty)
+  const history = (...values: readonly string[]) => after(values).previous.get('a') ?? []
+  assert.deepEqual(history('1'), [])
+  assert.deepEqual(history('1', '1'), [])
+  assert.deepEqual(history('1', '2', '3'), ['2', '1'])
+  assert.deepEqual(history('1', '2', '1'), ['2'])
+  const many = after(Array.from({ length: 14 }, (_, i) => `${i + 1}`))
+  assert.deepEqual(many.previous.get('a'), ['13', '12', '11', '10', '9', '8', '7', '6', '5', '4'])
+  assert.deepEqual(parseContents('f', formatContents(many)), many)
+  assert.deepEqual(changed(many, new Map()).previous.get('a')?.slice(0, 2), ['14', '13'])
+})
+
+test('secrets show --previous: shows what one was before, when it was removed too; no list and no editor shows it', async (t) => {
+  const dir = place(t)
+  for (const value of ['one', 'two', 'three']) await setSecret(held(dir), 'a', talk(value))
+  const shown = async (previous: number) => {
+    const io = talk('')
+    await showSecret(held(dir), 'a', io, previous)
+    return io.printed
+  }
+  assert.deepEqual([await shown(0), await shown(1), await shown(2)], [['three'], ['two'], ['one']])
+  await assert.rejects(shown(3), { message: '2 former values of a are kept in it' })
+  await assert.rejects(showSecret(held(dir), 'b', talk(''), 1), { message: 'no former value of b is kept in it' })
+  await assert.rejects(setSecret(held(dir), 'previous/1/a', talk('x')), /what the store calls a former value/)
+  const io = talk('')
+  await listSecrets(held(dir), io)
+  assert.deepEqual(io.printed, [
+    'a                     there, and nothing refers to it',
+    'mail/bob@example.org  missing: made up when it is needed',
+    'ovh/consumer-key      missing: set it',
+  ])
+  const script = join(dir, 'editor')
+  writeFileSync(script, `#!/bin/sh\ncp "$1" ${dir}/seen\n: > "$1"\n`, { mode: 0o755 })
+  process.env.VISUAL = script
+  await editSecrets(held(dir), undefined, io)
+  assert.equal(readFileSync(`${dir}/seen`, 'utf8'), 'a: three\n')
+  assert.deepEqual(await shown(1), ['three'])
 })
