@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type Inventory, loadInventory } from '../../src/inventory.ts'
-import { arrived, newSubject, reachedPeer, submit } from '../../src/rehearsal/mail.ts'
+import { newSubject, reachedPeer, submit } from '../../src/rehearsal/mail.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
 import { peerDomain, peerMx } from '../../src/rehearsal/service.ts'
@@ -68,26 +68,56 @@ test('resolver: unbound answers on 127.0.0.1 alone, and says what it has validat
   assert.ok(isSettled(run), told(run))
 })
 
-test('DANE: mail reaches a server whose TLSA record is that of its key', async () => {
-  const digest = await rehearsal.internet.must(
-    sh`openssl x509 -in /etc/rehearsal/peer.pem -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -c1-64`,
+/** The digest of the key that the peer has. */
+const ownDigest = async (): Promise<string> =>
+  (
+    await rehearsal.internet.must(
+      sh`openssl x509 -in /etc/rehearsal/peer.pem -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -c1-64`,
+    )
+  ).trim()
+
+/** Waits until a mail was tried and is kept for later, for this reason. */
+async function deferred(subject: string, reason: string): Promise<void> {
+  await untilOn(
+    rehearsal.host,
+    'the first try',
+    60_000,
+    sh`journalctl -u maddy.service -o cat | grep 'delivery attempt failed' | grep -qF ${reason}`,
   )
-  await publish(digest.trim())
+  await rehearsal.host.must(sh`grep -qF ${`Subject: ${subject}`} /var/lib/maddy/remote_queue/*.header`)
+}
+
+/** The next try is a quarter of an hour off: what waits is told that its last one was long ago. */
+const tryAgain = () =>
+  rehearsal.host.must(sh`systemctl stop maddy.service
+sed -i 's/"LastAttempt":"[^"]*"/"LastAttempt":"2020-01-01T00:00:00Z"/' /var/lib/maddy/remote_queue/*.meta
+systemctl start maddy.service`)
+
+test('DANE: mail reaches a server whose TLSA record is that of its key', async () => {
+  await publish(await ownDigest())
   await reachedPeer(rehearsal, await submit(rehearsal, inventory.server, sender(), { to: `friend@${peerDomain}` }))
 })
 
-test('DANE: mail does not reach a server whose TLSA record is another one; the sender is told', async () => {
+test('DANE: mail does not reach a server whose TLSA record is another one, and does once it is right', async () => {
   await publish('00'.repeat(32))
-  const subject = newSubject('not to be delivered')
+  const subject = newSubject('to be delivered later')
   await submit(rehearsal, inventory.server, sender(), { to: `friend@${peerDomain}`, subject })
-  await untilOn(
-    rehearsal.host,
-    'the refusal',
-    60_000,
-    sh`journalctl -u maddy.service -o cat | grep -q 'No matching TLSA records'`,
-  )
-  await arrived(rehearsal, inventory.server, sender(), 'Undelivered Mail Returned to Sender')
+  await deferred(subject, 'No matching TLSA records')
   assert.equal((await rehearsal.internet.run(sh`grep -rqF ${`Subject: ${subject}`} /var/mail/peer`)).code, 1)
+  await publish(await ownDigest())
+  await tryAgain()
+  await reachedPeer(rehearsal, subject)
+})
+
+test('a server whose port is closed gets its mail once it answers', async () => {
+  const { internet } = rehearsal
+  await internet.must(sh`systemctl stop postfix@-.service postfix.service`)
+  const subject = newSubject('to a closed port')
+  await submit(rehearsal, inventory.server, sender(), { to: `friend@${peerDomain}`, subject })
+  await deferred(subject, 'connection refused')
+  await internet.must(sh`systemctl start postfix@-.service`)
+  await tryAgain()
+  await reachedPeer(rehearsal, subject)
 })
 
 test('resolver: an answer that nobody vouches for is none', async () => {
