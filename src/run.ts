@@ -72,7 +72,9 @@ export async function run(
       await hooks.stepFails(step)
       const failure = { step, stops: new Set([playbookOf(step)]) }
       const left = todo.slice(i + 1)
-      if (endsTheRun(step, error) || (left.length > 0 && left.every((one) => isBuiltOn(one.step, failure.stops)))) throw error
+      // Nothing goes on, and nothing else has failed: that one error says it all.
+      const last = left.every((one) => isBuiltOn(one.step, failure.stops))
+      if (endsTheRun(step, error) || (last && (left.length > 0 || failed.length === 0))) throw error
       hooks.goesOn(error as ProvisionError)
       failed.push(failure)
       state.seen = []
