@@ -252,7 +252,9 @@ test('operator key: where an agent runs that holds none, none is made without a 
   const socket = join(home, 'agent')
   const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
   try {
-    await until(() => existsSync(socket), 'the agent listens')
+    // Its socket is there before it listens. 1 is its own answer, that it holds none; 2 that it cannot be asked.
+    const asked = { env: { ...process.env, SSH_AUTH_SOCK: socket } }
+    await until(() => spawnSync('ssh-add', ['-l'], asked).status === 1, 'the agent listens')
     const options = {
       address: 'h',
       configFile: join(home, 'config'),
