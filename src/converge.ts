@@ -38,7 +38,7 @@ export function compare(step: Step, states: States): StepPlan {
     drift: compared.map((one) => ({ ...one, changes: following(one) })).filter(({ changes }) => changes.length > 0),
     unknown: looked.flatMap(({ resource: { id }, reading }) => (reading.type === 'unknown' ? [{ id, why: reading.why }] : [])),
     notes: known.flatMap(({ resource: { id, kind, desired }, current }) =>
-      (kind.notes?.(desired, current) ?? []).map((why) => ({ id, why })),
+      [...(kind.notes?.(desired, current) ?? []), ...[kind.refuses?.(desired, current) ?? []].flat()].map((why) => ({ id, why })),
     ),
   }
 }

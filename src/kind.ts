@@ -38,6 +38,8 @@ export interface Kind<Desired, Current> {
   apply(desired: Desired, current: Current, changes: readonly Change[]): Sh
   /** What an operator should know and no correction follows from: undeclared keys, what this machine can never have. */
   notes?(desired: Desired, current: Current): readonly string[]
+  /** Why no correction can bring it about, and the next move: reported before the first change, which then is not made. */
+  refuses?(desired: Desired, current: Current): string | undefined
   /** When a person has changed it on the host since we wrote it: the words of the plan, `edited on the host on 2026-11-21`. */
   edited?(desired: Desired, current: Current): string | undefined
   /** Artifacts that must be on the host before `apply` runs. Only `artifact` has it. */

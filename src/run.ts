@@ -50,6 +50,7 @@ export async function run(
   const first = steps.findIndex(differs)
   const todo = first === -1 ? [] : steps.slice(first)
   // Before the first change: who finds it out in the middle of an install has half a server.
+  for (const one of steps.flatMap(({ drift }) => drift)) refuseImpossible(one, leave)
   if (steps.some(({ step, drift }) => step.guard !== undefined && drift.length > 0)) await session.needKey()
   const changed: Drift[] = []
   const failed: Failure[] = []
@@ -84,6 +85,12 @@ export async function run(
     await hooks.stepEnds(step, corrected)
   }
   return { changed, failed, session: state.shell }
+}
+
+function refuseImpossible(drift: Drift, leave: Leave): void {
+  const { resource, current } = drift
+  const why = leave(drift) ? undefined : resource.kind.refuses?.(resource.desired, current)
+  if (why !== undefined) throw new ProvisionError(resource.id, why, 'nothing was changed')
 }
 
 /** A step that failed while the run went on. */

@@ -13,7 +13,8 @@ export interface User {
 }
 
 type State =
-  | { readonly type: 'absent' }
+  /** `taken` is who has the declared uid. */
+  | { readonly type: 'absent'; readonly taken?: string }
   | {
       readonly type: 'user'
       readonly uid: string
@@ -27,8 +28,15 @@ export const user = defineKind<User, State>({
   name: 'user',
   key: ({ name }) => name,
 
-  // One getent and one id for them all. getent exits 2 when there is no such user, which is an answer; id says the groups in order.
+  // Who has the declared uids; then one getent and one id for them all. getent exits 2 when there is no such user, which is an
+  // answer; id says the groups in order.
   probe: (all) => sh`
+${
+  uidsOf(all).length === 0
+    ? sh``
+    : sh`owners=$(getent passwd -- ${uidsOf(all)}) || [ $? -eq 2 ]
+printf '%s\n' "$owners" | sed -n 's/^\([^:]*\):[^:]*:\([0-9]*\):.*/owner \2 \1/p'`
+}
 entries=$(getent passwd -- ${all.map(({ name }) => name)}) || [ $? -eq 2 ]
 set --
 while IFS= read -r entry; do
@@ -48,10 +56,15 @@ done <<END
 $groups
 END`,
 
-  parse: (output) => {
+  parse: (output, all) => {
+    const owners = new Map([...output.matchAll(/^owner (\d+) (.+)$/gm)].map(([, uid, name]) => [uid!, name!]))
+    const takenFrom = (name: string) => owners.get(String(all.find((one) => one.name === name)?.uid))
     const groups = new Map([...output.matchAll(/^groups (\S+) (.*)$/gm)].map(([, name, list]) => [name, list!.split(' ')]))
     return new Map<string, State>([
-      ...[...output.matchAll(/^absent (\S+)$/gm)].map(([, name]) => [name!, { type: 'absent' }] as const),
+      ...[...output.matchAll(/^absent (\S+)$/gm)].map(([, name]) => {
+        const taken = takenFrom(name!)
+        return [name!, { type: 'absent', ...(taken === undefined ? {} : { taken }) }] as const
+      }),
       ...[...output.matchAll(/^passwd ([^:]+):[^:]*:(\d+):\d+:[^:]*:([^:]*):(.*)$/gm)].map(
         ([, name, uid, home, shell]) =>
           [name!, { type: 'user', uid: uid!, home: home!, shell: shell!, groups: groups.get(name) ?? [] }] as const,
@@ -69,12 +82,20 @@ END`,
     ]
   },
 
+  refuses: ({ name, uid }, have) => {
+    if (uid === undefined) return undefined
+    if (have.type === 'user')
+      return have.uid === String(uid)
+        ? undefined
+        : `${name} has uid ${have.uid} already: its files would be orphaned, so change it by hand or in the inventory`
+    return have.taken === undefined
+      ? undefined
+      : `uid ${uid} belongs to ${have.taken} already: declare another one, or none, and ${name} gets the next free one`
+  },
+
   apply: (wanted, have, changes) => {
     const { name, shell, home, system, groups = [] } = full(wanted)
     const fields = new Map(changes.map(({ field, to }) => [field, to]))
-    if (fields.has('uid'))
-      return sh`printf '%s has uid %s already: its files would be orphaned, so change it by hand or in the inventory\n' ${name} ${have.type === 'user' ? have.uid : ''} >&2
-exit 1`
     return sh`
 ${have.type === 'absent' ? create(wanted) : sh``}
 ${fields.has('shell') ? sh`usermod --shell ${shell} -- ${name}` : sh``}
@@ -83,6 +104,8 @@ ${system ? sh`` : sh`if [ ! -d ${home} ]; then mkhomedir_helper ${name} 0027; fi
 ${groups.map((group) => sh`usermod -a -G ${group} -- ${name}`)}`
   },
 })
+
+const uidsOf = (all: readonly User[]): readonly number[] => all.flatMap(({ uid }) => (uid === undefined ? [] : [uid]))
 
 const full = (wanted: User) => {
   const { name, system = false, shell = system ? '/usr/sbin/nologin' : '/bin/bash' } = wanted
@@ -95,13 +118,5 @@ function create(wanted: User): Sh {
   const flags = [...(system ? ['--system', '--no-create-home'] : ['--create-home']), ...(uid === undefined ? [] : ['--uid', uid])]
   return sh`
 if getent group ${name} >/dev/null; then set -- --gid ${name}; else set -- --user-group; fi
-${
-  uid === undefined
-    ? sh``
-    : sh`if taken=$(getent passwd ${uid}); then
-  printf 'uid %s belongs to %s already: declare another one, or none, and %s gets the next free one\n' ${uid} "\${taken%%:*}" ${name} >&2
-  exit 1
-fi`
-}
 useradd "$@" ${flags} --shell ${shell} --home-dir ${home} -- ${name}`
 }

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { compare } from '../../src/converge.ts'
 import { defineKind } from '../../src/kind.ts'
 import { file } from '../../src/kinds/file.ts'
+import { user } from '../../src/kinds/user.ts'
 import type { Plan } from '../../src/plan.ts'
 import { probe } from '../../src/probe.ts'
 import { type RunHooks, run, type Session } from '../../src/run.ts'
@@ -67,6 +68,15 @@ const thing = (name: string, looks: Sh) =>
     diff: (_, have) => (have === 'good' ? [] : [{ field: 'state', from: have, to: 'good' }]),
     apply: () => sh`touch ${join(dir, name)}`,
   })({ name })
+
+test('run: what no correction can bring about is an error before the first change', async () => {
+  const taken = user({ name: 'no-such-user', uid: 0 })
+  const plan = await planOf([...['a'].map(writes), step('Make the user', [taken])])
+  const why = 'uid 0 belongs to root already: declare another one, or none, and no-such-user gets the next free one'
+  assert.deepEqual(plan.steps[1]!.notes, [{ id: 'user:no-such-user', why }])
+  await assert.rejects(run(session, plan, hooks), { where: 'user:no-such-user', message: why, hint: 'nothing was changed' })
+  assert.equal(existsSync(join(dir, 'a')), false)
+})
 
 test('run: a step that was corrected and those up to the next that differs are looked at together', async () => {
   const steps = ['a', 'b', 'c', 'd', 'e'].map(writes)

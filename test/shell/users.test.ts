@@ -28,6 +28,12 @@ test('user: those that are there and those that are not are told apart, in any o
   assert.equal((seen.get('nobody') as typeof root).groups[0], 'nogroup')
 })
 
+test('user: whoever has a declared uid is named', () => {
+  const seen = states([user({ name: 'no-such-user', uid: 0 }), user({ name: 'nobody-else', uid: 4_000_000 })])
+  assert.deepEqual(seen.get('no-such-user'), { type: 'absent', taken: 'root' })
+  assert.deepEqual(seen.get('nobody-else'), { type: 'absent' })
+})
+
 test('user: none of them is there', () => {
   assert.deepEqual([...states([user({ name: 'no-such-user' })])], [['no-such-user', { type: 'absent' }]])
 })
