@@ -44,7 +44,7 @@ export function compare(step: Step, states: States): StepPlan {
 }
 
 /** Looks at some steps together, in one exec. */
-async function lookAt(shell: Shell, steps: readonly Step[]): Promise<readonly StepPlan[]> {
+export async function lookAt(shell: Shell, steps: readonly Step[]): Promise<readonly StepPlan[]> {
   const { states } = await probe(
     shell,
     steps.flatMap(({ resources }) => resources),

@@ -1,5 +1,5 @@
 import type { Drift, Listener } from './act.ts'
-import { correct, type Leave, look, type StepPlan, verify } from './converge.ts'
+import { correct, type Leave, look, lookAt, type StepPlan, verify } from './converge.ts'
 import { ConnectionError, Interrupted, ProvisionError } from './errors.ts'
 import { guarded } from './guard.ts'
 import type { Artifact } from './kind.ts'
@@ -138,7 +138,8 @@ async function runStep(
   leave: Leave,
 ): Promise<readonly Drift[]> {
   const { shell } = state
-  const [known, ...later] = state.seen
+  // After a new login nothing is known yet: all up to the next that is expected to differ is looked at together.
+  const [known, ...later] = state.seen.length > 0 ? state.seen : await lookAt(shell, [step, ...next])
   // What could not be seen among others may be seen by itself.
   const seen = known === undefined || known.unknown.length > 0 ? await look(shell, step) : known
   state.seen = later

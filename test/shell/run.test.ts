@@ -140,6 +140,18 @@ test('run: a step that fails stops what builds on it, and what builds on that; a
   assert.deepEqual(told, ['corrected, and still differs: thing-never:never state bad → good'])
 })
 
+test('run: after a failure, as after a new login, all that is expected to be as declared is looked at together', async () => {
+  const names = ['b', 'c', 'd', 'e']
+  for (const name of names) writeFileSync(join(dir, name), name, { mode: 0o644 })
+  const steps = [
+    playbook('a', [step('Fail', [thing('never', sh`echo bad`)])]),
+    ...names.map((name) => buildingOn(playbook(name, [writes(name)]), [])),
+  ].flatMap((one) => one.steps)
+  await run(session, await planOf(steps), hooks)
+  // The failing step: seen, corrected, seen. Then once all the rest.
+  assert.deepEqual(session.said, ['look', 'work', 'look', 'look'])
+})
+
 test('run: a guarded step that fails ends it, whatever would come after', async () => {
   const guard = { save: [], undo: sh`:`, login: 'current port' } as const
   const blind = thing('b', sh`echo cannot look >&2; exit 1`)
