@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { act, type Drift, type Listener } from './act.ts'
 import { arm, confirm, settle, undoAfter } from './arm.ts'
 import { type Leave, type StepPlan, verify } from './converge.ts'
-import { ProvisionError } from './errors.ts'
-import type { Sh } from './sh.ts'
+import { ConnectionError, ProvisionError } from './errors.ts'
+import { type Sh, sh } from './sh.ts'
 import type { Shell } from './shell.ts'
 import type { Guard } from './step.ts'
 
@@ -26,24 +26,33 @@ export async function guarded(
   if (ours.length === 0) return { shell, changed: [] }
   const id = randomBytes(8).toString('hex')
   let armed = performance.now()
+  let login = shell
   try {
-    await act(shell, step, ours, listener, {
+    const cut = await act(shell, step, ours, listener, {
       what: 'arming the undo',
       script: arm(guard, step.id, id),
       done: () => {
         armed = performance.now()
       },
-    })
+    }).then(() => false, isCut)
     // What is left of the time is for the look and the confirmation: the host should not undo what we are confirming.
-    const left = armed + (undoAfter - 10) * 1000 - performance.now()
-    const fresh = await relogin(Math.max(1_000, Math.min((undoAfter * 1000 * 2) / 3, left)), guard.login)
-    await verify(fresh, step, leave)
-    await must(fresh, step.title, 'confirming it over a new login', confirm(id))
-    return { shell: fresh, changed: ours }
+    const left = Math.floor(armed + (undoAfter - 10) * 1000 - performance.now())
+    login = await relogin(Math.max(1_000, Math.min((undoAfter * 1000 * 2) / 3, left)), guard.login)
+    // The correction goes on without its link: this waits for its end.
+    if (cut) await login.work(sh`:`)
+    await verify(login, step, leave)
+    await must(login, step.title, 'confirming it over a new login', confirm(id))
+    return { shell: login, changed: ours }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw new ProvisionError(step.title, `${why}; ${await outcome(shell, id)}`, 'find out why, and run it again')
+    throw new ProvisionError(step.title, `${why}; ${await outcome(login, id)}`, 'find out why, and run it again')
   }
+}
+
+/** A right change may cut the link that it came by: whether it was right is for the new login to show. Throws what is anything else. */
+function isCut(error: unknown): true {
+  if (error instanceof ConnectionError) return true
+  throw error
 }
 
 /** Has the host undo the step now rather than when its time is up. Returns what has become of it, in words: never more than the host says. */

@@ -32,7 +32,7 @@ const dial: Dial = async ({ sock, user, algorithms, accepts, next, patienceMs, d
     sock: (await sock) as NonNullable<Parameters<Client['connect']>[0]['sock']>,
     username: user,
     readyTimeout: patienceMs,
-    keepaliveInterval: 15_000,
+    keepaliveInterval: 10_000,
     keepaliveCountMax: 3,
     algorithms: { kex: exchanges, serverHostKey: [...algorithms] as ServerHostKeys, compress: ['none'] },
     hostVerifier: (key: Buffer) => accepts(key),

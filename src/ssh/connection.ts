@@ -23,7 +23,7 @@ export function connectionOver(options: LoginOptions, climbed: Climbed, shared =
 
   const locked = async (who: string): Promise<void> => {
     if (held?.held === true) return
-    held = await lease(root, address, who)
+    held = await lease(root, address, who, held)
   }
 
   return {

@@ -13,6 +13,8 @@ import { holding } from './scripts.ts'
 export interface Lease {
   readonly who: string
   readonly since: string
+  /** What this run alone knows, and the host keeps beside the lock: the next login shows with it that it is the same run. */
+  readonly token: string
   /** The login that carries it. */
   readonly link: Link
   readonly held: boolean
@@ -22,17 +24,14 @@ export interface Lease {
 /** How often the host hears that we are alive; it waits a minute. */
 const beatMs = 15_000
 
-/** How long a new login waits for the lock of the one before it, in seconds: less than an undo leaves. */
-const patience = 15
-
 /**
- * Takes the run lock, from the login `before` it where there is one: a login that goes on keeps nothing on a link which a firewall
- * may have cut. Throws ProvisionError, with who holds it and since when, when another run does.
+ * Takes the run lock, from the login `before` it where there is one, whose link a firewall may have cut without a word. Throws ProvisionError, with who holds it and since when, when another run does.
  */
 export async function lease(root: Root, address: string, who: string, before?: Lease): Promise<Lease> {
   const nonce = randomBytes(8).toString('hex')
   const since = before?.since ?? new Date().toISOString()
-  const script = holding(`${who} since ${since}`, nonce, before === undefined ? {} : { patience })
+  const token = before?.token ?? randomBytes(16).toString('hex')
+  const script = holding(`${who} since ${since}`, nonce, { token })
   const taken = await root.exec(sh`sh -s`, nonce, (channel) => hold(channel, address, nonce, script.text, before))
   if (typeof taken === 'string')
     throw new ProvisionError(
@@ -44,6 +43,7 @@ export async function lease(root: Root, address: string, who: string, before?: L
   return {
     who,
     since,
+    token,
     link,
     release: taken.release,
     get held() {

@@ -65,24 +65,40 @@ exit 0
 `
 }
 
+/** How a run lock is held. */
+export interface Holding {
+  /** After how many seconds of silence it is given up: a half-open link ends nothing by itself. */
+  readonly silence?: number
+  /** What this run alone knows. Whoever holds the lock with the same is this run over a link that is gone, and is ended. */
+  readonly token?: string
+}
+
+/** How long the lock may take to be free once its holder was ended, in seconds. */
+const patience = 15
+
 /**
- * Holds the run lock (9) until its stdin ends, or is silent for so many seconds: a half-open link ends nothing by itself.
- * `patience` is how long it waits for a lock that is about to be given to it. The file says whose it is, and which process holds it.
+ * Holds the run lock (9) until its stdin ends, or is silent for too long. The file, which root alone reads, says whose it is, which
+ * process holds it, and that run's token.
  */
-export function holding(who: string, nonce: string, { silence = 60, patience = 0 } = {}): Sh {
+export function holding(who: string, nonce: string, { silence = 60, token = nonce }: Holding = {}): Sh {
   return sh`{
 ${record(nonce)}
 say start
 ${places}
 exec 9>>"$run/lock"
-if flock -w ${patience} 9; then
-  printf '%s\n' ${who} "$$" >"$run/lock"
-  say locked
-  while [ -n "$(timeout ${silence} head -c 1 9>&-)" ]; do :; done
-  : >"$run/lock"
-else
-  say busy "$(head -n 1 -- "$run/lock")"
+if ! flock -n 9; then
+  { read -r holder; read -r pid; read -r token; } <"$run/lock"
+  # An empty file is that of a run which begins or ends.
+  case $token in
+    ${token}) kill "$pid" 2>/dev/null ;;
+    ?*) say busy "$holder"; exit 0 ;;
+  esac
+  if ! flock -w ${patience} 9; then say busy "$(head -n 1 -- "$run/lock")"; exit 0; fi
 fi
+printf '%s\n' ${who} "$$" ${token} >"$run/lock"
+say locked
+while [ -n "$(timeout ${silence} head -c 1 9>&-)" ]; do :; done
+: >"$run/lock"
 exit 0
 }
 `

@@ -144,6 +144,21 @@ describe('locked out', { concurrency: true }, () => {
     assert.ok(isSettled(await provision(operator, only)))
   })
 
+  for (const [name, sabotage] of [
+    ['lets nothing of it in', 'deafHost'],
+    ['lets nothing cross it', 'cutLink'],
+  ] as const)
+    test(`a right change that cuts its own link is confirmed over a new one: ${name}`, async () => {
+      const operator = await delivered(sabotage.toLowerCase(), bare, 'none')
+      await endsWell(operator)
+      playbooksOf(operator, sabotage)
+      const flags = ['--yes', '--only', 'cut']
+      const run = await provision(operator, flags)
+      assert.equal(run.code, 0, told(run))
+      assert.equal(await operator.host.must(sh`cat /etc/cut /etc/one; ls /run/cut`), 'cut\none\n/run/cut\n')
+      assert.ok(isSettled(await provision(operator, flags)))
+    })
+
   test('a firewall that forgets SSH', async () => {
     const operator = await delivered('rules', bare, 'forgottenPort')
     const run = await provision(operator, only)

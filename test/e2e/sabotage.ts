@@ -8,7 +8,7 @@ import { service } from '../../src/kinds/service.ts'
 import { ufwRules } from '../../src/kinds/ufw-rules.ts'
 import { secretText } from '../../src/secret.ts'
 import { sh } from '../../src/sh.ts'
-import { playbook, type Step, step } from '../../src/step.ts'
+import { guardedStep, playbook, type Step, step } from '../../src/step.ts'
 
 type Server = typeof ourServer
 
@@ -31,6 +31,31 @@ export const asker: Server = () => [
     step('Run the web server', [service({ unit: 'caddy.service', reads: ['/etc/systemd/system/caddy.service'] })]),
   ]),
 ]
+
+/** A right change that cuts every link of now without a word, and lets new ones in: what comes from there is dropped, or both ways. */
+const cutting =
+  (...chains: readonly string[]): Server =>
+  (server, context) => {
+    const { port } = server.ssh
+    const rules = sh`set -- $(ss -Htn state established sport = ${`:${port}`} | awk '{ print $4 }' | sed 's/.*://')
+for peer in "$@"; do
+  iptables -I INPUT -p tcp --dport ${port} --sport "$peer" -j DROP
+  ${chains.includes('OUTPUT') ? sh`iptables -I OUTPUT -p tcp --sport ${port} --dport "$peer" -j DROP` : sh`:`}
+done
+touch /run/cut
+for i in 1 2 3 4 5; do echo working; sleep 1; done`
+    const cut = guardedStep('Cut the link', [file({ path: '/etc/cut', content: 'cut\n', check: rules })], {
+      save: ['/etc/cut'],
+      undo: sh`:`,
+      login: 'current port',
+    })
+    const after = step('Write a file', [file({ path: '/etc/one', content: 'one\n' })])
+    return [...ours(server, context), playbook('cut', [cut, after])]
+  }
+/** What the operator sends is dropped; what the host says arrives. */
+export const deafHost: Server = cutting('INPUT')
+/** Nothing crosses the link any more. */
+export const cutLink: Server = cutting('INPUT', 'OUTPUT')
 
 /** The firewall that is on never hears of the port that sshd moves to. */
 export const closedPort: Server = changed('access/let-the-ssh-port-through-a-firewall-that-is-on', () => [])

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -132,15 +132,31 @@ test('holding: until its stdin ends, and the file says whose it is', async () =>
   assert.match(send(holding('bob', 'n1').text).stdout, /n1 locked\n$/)
 })
 
-test('holding: whoever it is given to waits for it', async () => {
+test('holding: the same run over another link takes it at once, whatever has become of the one before; nobody else does', async () => {
+  const holder = talkTo(holding('ann since noon', 'n0', { token: 'of-ann' }))
+  await until(() => holder.said().includes('locked'), 'it is locked')
+  assert.match(send(holding('ann since noon', 'n1', { token: 'of-bob' }).text).stdout, /n1 busy ann since noon\n$/)
+  const next = talkTo(holding('ann since noon', 'n2', { token: 'of-ann' }))
+  await until(() => next.said().includes('locked'), 'it is taken over')
+  assert.match(send(holding('bob', 'n3').text).stdout, /n3 busy ann since noon\n$/)
+  assert.equal(statSync(join(dir, 'run', 'lock')).mode & 0o777, 0o600)
+  next.child.stdin!.end()
+  holder.child.stdin!.end()
+  await Promise.all([holder.ended, next.ended])
+  assert.match(send(holding('bob', 'n4').text).stdout, /n4 locked\n$/)
+})
+
+test('holding: a lock that is being given up is waited for', async () => {
   const holder = talkTo(holding('ann since noon', 'n0'))
   await until(() => holder.said().includes('locked'), 'it is locked')
-  const next = talkTo(holding('ann since noon', 'n1', { patience: 15 }))
+  // As it does itself before it ends.
+  writeFileSync(join(dir, 'run', 'lock'), '')
+  const next = talkTo(holding('bob', 'n1'))
   await until(() => next.said().includes('start'), 'it waits')
   holder.child.stdin!.end()
-  await until(() => next.said().includes('locked'), 'it is given on')
+  await until(() => next.said().includes('locked'), 'it has it')
   next.child.stdin!.end()
-  assert.deepEqual([await holder.ended, await next.ended], [0, 0])
+  await Promise.all([holder.ended, next.ended])
 })
 
 test('holding: silence ends it too, for a half-open link says nothing else', async () => {
