@@ -1,7 +1,7 @@
 import { backupPatterns, backupPlaces, knownHosts } from '../files/etc/provision/borg.ts'
 import { backupTimer } from '../files/etc/systemd/system/provision-backup.timer.ts'
 import { backupScript } from '../files/usr/local/sbin/provision-backup.ts'
-import type { Server } from '../src/inventory.ts'
+import { declaredFolders, type Server } from '../src/inventory.ts'
 import { borgRepository } from '../src/kinds/borg-repository.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
@@ -12,10 +12,12 @@ import { sh } from '../src/sh.ts'
 import { type Playbook, playbook, step } from '../src/step.ts'
 import { text } from '../src/text.ts'
 
-type Borg = Pick<Server, 'backup' | 'address' | 'address6' | 'mariadb'> & { readonly stampKey: Secret }
+type Borg = Pick<Server, 'backup' | 'address' | 'address6' | 'mariadb' | 'nfs' | 'rspamd' | 'sites'> & {
+  readonly stampKey: Secret
+}
 
 /** Backups elsewhere: daily, encrypted before they leave, with the databases as they were at one moment. */
-export const borg = ({ backup, address, address6, mariadb, stampKey }: Borg): Playbook => {
+export const borg = ({ backup, address, address6, mariadb, nfs, rspamd, sites, stampKey }: Borg): Playbook => {
   if (backup === undefined) return playbook('borg', [])
   const { repository, host_keys: keys, append_only: appendOnly, at, keep, exclude, passphrase, key } = backup
   const { settings, state } = backupPlaces
@@ -38,7 +40,9 @@ export const borg = ({ backup, address, address6, mariadb, stampKey }: Borg): Pl
           repository,
           secret: passphrase.name,
           addresses: [address, address6].filter((one) => one !== undefined),
+          folders: declaredFolders({ sites, nfs, backup }),
           mariadb: mariadb !== undefined,
+          rspamd: rspamd !== undefined,
           appendOnly,
           keep,
         }),

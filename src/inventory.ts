@@ -1,4 +1,5 @@
 export { reverseName } from './addresses.ts'
+export { declaredFolders } from './inventory/declared-folders.ts'
 export {
   type AliasLine,
   accountAddresses,

@@ -16,6 +16,12 @@ export interface Ground {
   readonly placed: string | undefined
 }
 
+/**
+ * What the drill compares of an archive and of a host: how much rspamd has learned, as `BAYES_HAM 12`. It asks rspamd, not redis, so
+ * that a host which has the data and does not use it differs.
+ */
+export const howMuchLearned: Sh = sh`rspamc --connect 127.0.0.1:11334 stat | awk '$1 == "Statfile:" { for (i = 2; i <= NF; i++) if ($i == "learned:") print $2, $(i + 1) + 0 }'`
+
 /** Reads what `parseGround` understands. */
 export const ground: Sh = sh`
 set -- /var/lib/maddy/*.db
@@ -96,11 +102,52 @@ for dump in ${restorePlace}/tree/var/lib/provision/backup/dump/mariadb/*.sql; do
   fi
 done`
 
+/** sh: `bring FOLDER` moves it from the archive to its place; into what is there, where something is. */
+const bring: Sh = sh`
+bring() {
+  if [ ! -d ".$1" ] || [ -L ".$1" ]; then return 0; fi
+  mkdir -p -- "\${1%/*}/"
+  # An empty one is made anew; one on a disk of its own stays.
+  if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir -- "$1" 2>/dev/null || :; fi
+  if [ -e "$1" ] || [ -L "$1" ]; then cp -a -- ".$1/." "$1/"; else mv -T -- ".$1" "$1"; fi
+}`
+
+/** The declared folders, of then and of now, where they really are; and the links that led there. */
+const declared = (folders: readonly string[]): Sh => sh`
+${bring}
+umask 022
+{
+  cat var/lib/provision/backup/dump/folders 2>/dev/null || :
+  for folder in ${folders}; do printf '%s %s\n' "$folder" "$folder"; done
+} > ${restorePlace}/folders
+while read -r folder real; do
+  bring "$real"
+  if [ ! -e "$folder" ] && [ ! -L "$folder" ] && [ -d "$real" ]; then
+    mkdir -p -- "\${folder%/*}/"
+    ln -s -- "$real" "$folder"
+  fi
+done < ${restorePlace}/folders`
+
+/** Who is banned, and what rspamd has learned: their daemons start with it, or anew. */
+const learnedAndBanned: Sh = sh`
+if [ -s var/lib/provision/backup/dump/fail2ban.sqlite3 ]; then
+  # The run starts it, with what keeps it from banning whoever runs it.
+  if systemctl -q is-active fail2ban.service; then systemctl stop fail2ban.service; fi
+  mkdir -p /var/lib/fail2ban
+  install -m 0600 var/lib/provision/backup/dump/fail2ban.sqlite3 /var/lib/fail2ban/fail2ban.sqlite3
+fi
+if [ -s var/lib/redis/dump.rdb ] && getent passwd redis >/dev/null; then
+  # It writes what it has when it is stopped.
+  systemctl stop redis-server.service
+  install -m 0660 -o redis -g redis var/lib/redis/dump.rdb /var/lib/redis/dump.rdb
+  systemctl start redis-server.service
+fi`
+
 /**
- * Puts what was fetched in its place on a host that has served nobody yet: state as it was, homes and folders over what is there.
- * It may be killed anywhere: until it has ended, everything is fetched anew.
+ * Puts what was fetched in its place on a host that has served nobody yet: state as it was, homes and folders over what is there, and
+ * these, which are declared. It may be killed anywhere: until it has ended, everything is fetched anew.
  */
-export const place = (archive: string): Sh => sh`
+export const place = (archive: string, folders: readonly string[]): Sh => sh`
 set -e
 ${checkTree}
 cd ${restorePlace}/tree
@@ -112,9 +159,11 @@ for path in /var/lib/maddy /var/lib/acme /var/lib/certificates /var/lib/caddy /v
   mkdir -p "$(dirname "$path")"
   mv -T -- ".$path" "$path"
 done
+${learnedAndBanned}
+${declared(folders)}
 # Who may log in is what the inventory says.
 rm -f -- home/*/.ssh/authorized_keys root/.ssh/authorized_keys
-for path in home root srv opt var/spool/cron; do
+for path in home root srv opt var/spool/cron var/www var/local var/opt; do
   if [ -d "$path" ]; then mkdir -p "/$path"; cp -a -- "$path/." "/$path/"; fi
 done
 if [ -d usr/local ]; then cp -an -- usr/local/. /usr/local/; fi

@@ -3,7 +3,8 @@ import { type BorgHere, borgHere } from '../borg-here.ts'
 import { ProvisionError } from '../errors.ts'
 import { type Inventory, loadInventory } from '../inventory.ts'
 import { notifyHere } from '../notify-here.ts'
-import { compareArchive, type Found } from '../rehearsal/compare-archive.ts'
+import { compareArchive } from '../rehearsal/compare-archive.ts'
+import type { Found } from '../rehearsal/found.ts'
 import { writeInventory } from '../rehearsal/inventory.ts'
 import type { Machine } from '../rehearsal/machine.ts'
 import type { Rehearsal } from '../rehearsal/open.ts'
@@ -55,7 +56,8 @@ export async function drill(options: DrillOptions, io: Io, out: (line: string) =
       const found = await compared(borg, archive, inventory, rehearsal, options, io)
       const bad = found.filter(({ differs }) => differs !== '').length
       const lines = found.map(
-        ({ what, differs }) => `${differs === '' ? '✓' : '✗'} ${what}${differs === '' ? '' : `: ${differs}`}`,
+        ({ what, where, differs }) =>
+          `${differs === '' ? '✓' : '✗'} ${what}${where === undefined ? '' : `, ${where}`}${differs === '' ? '' : `: ${differs}`}`,
       )
       const came = bad === 0 ? 'all of it came back' : `${bad === 1 ? '1 thing' : `${bad} things`} did not come back as it was`
       const verdict = `the drill of ${archive}: ${came} (${seconds(performance.now() - began)})`

@@ -1,6 +1,6 @@
 import { noTerminal, ProvisionError } from '../errors.ts'
 import { reachedAt } from '../inventory/reach.ts'
-import type { Inventory } from '../inventory.ts'
+import { declaredFolders, type Inventory } from '../inventory.ts'
 import { becomeItself, begin, ground, parseGround, place } from '../restore.ts'
 import { knownName } from '../ssh/known-hosts.ts'
 import { learnOnly } from '../ssh/known-hosts-file.ts'
@@ -31,7 +31,7 @@ export const before = [
   ...[
     'certificates/configure-the-renewal',
     'maddy/install-what-maddy-is-looked-at-and-guarded-with',
-    'mariadb',
+    ...['mariadb', 'rspamd/install-rspamd'],
     'borg/install-borg',
     'borg/configure-the-backup',
   ],
@@ -77,7 +77,7 @@ export async function restore(options: RestoreOptions, io: Io, given?: Source): 
       await worked(connection, begin, say)
       say(`getting ${archive} out of the repository`)
       await source.fetch(connection, archive, say)
-      await worked(connection, place(archive), say)
+      await worked(connection, place(archive, declaredFolders(inventory.server)), say)
       say(`${archive} is in place (${seconds(performance.now() - began)})`)
     })
   } else say(`${seen.placed} is in place already: going on`)

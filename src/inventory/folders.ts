@@ -65,7 +65,7 @@ export function refusal(folder: string): string | undefined {
 }
 
 /** Whether a path is this folder, or below it. */
-const within = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`)
+export const within = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`)
 
 const instead = 'choose a folder of its own, such as /srv/NAME or /var/caddy/www/NAME'
 

@@ -1,17 +1,14 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BorgHere } from '../borg-here.ts'
-import { type Inventory, probeLogin } from '../inventory.ts'
+import { declaredFolders, type Inventory, probeLogin } from '../inventory.ts'
 import { sh } from '../sh.ts'
+import { compareFolders } from './compare-folders.ts'
+import { compareLearned } from './compare-learned.ts'
+import { type Found, rowsIn } from './found.ts'
 import type { Machine } from './machine.ts'
 import { mailCounts } from './mail-counts.ts'
 import type { Rehearsal } from './open.ts'
-
-/** One thing that was compared; `differs` is empty where it is the same. */
-export interface Found {
-  readonly what: string
-  readonly differs: string
-}
 
 /** Compares what an archive holds with what a restored host has, and with what the owners of its mailboxes see. */
 export const compareArchive = async (
@@ -21,8 +18,10 @@ export const compareArchive = async (
   rehearsal: Rehearsal,
 ): Promise<readonly Found[]> => [
   ...(await files(borg, archive, rehearsal.host)),
+  ...(await compareFolders(borg, archive, declaredFolders(inventory.server), rehearsal.host)),
   ...(await databases(borg, archive, rehearsal.host, rehearsal)),
   ...(await sqlDatabases(borg, archive, rehearsal)),
+  ...(await compareLearned(borg, archive, rehearsal)),
   ...(await mailboxes(inventory, rehearsal)),
 ]
 
@@ -60,18 +59,8 @@ const messagesQuery =
 
 /** Accounts with their password hashes, and every message of every folder, as the databases say it. */
 async function databases(borg: BorgHere, archive: string, host: Machine, { directory }: Rehearsal): Promise<readonly Found[]> {
-  const { DatabaseSync } = await import('node:sqlite')
   const compare = async (what: string, file: string, query: string): Promise<Found> => {
-    const copy = join(directory, file)
-    writeFileSync(copy, '')
-    chmodSync(copy, 0o600)
-    await borg.into(['extract', '--stdout', `::${archive}`, `var/lib/provision/backup/dump/maddy/${file}`], 'tee', [copy])
-    const database = new DatabaseSync(copy)
-    const wanted = database
-      .prepare(query)
-      .all()
-      .map((row) => Object.values(row).join('|'))
-    database.close()
+    const wanted = await rowsIn(borg, archive, `var/lib/provision/backup/dump/maddy/${file}`, query, directory)
     const said = await host.must(sh`sqlite3 -readonly ${`/var/lib/maddy/${file}`} ${query}`)
     const found = new Set(said.split('\n'))
     const lost = wanted.filter((row) => !found.has(row))

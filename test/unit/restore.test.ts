@@ -5,6 +5,7 @@ import { knownHosts } from '../../files/etc/provision/borg.ts'
 import { missingDays } from '../../src/commands/prune.ts'
 import { before } from '../../src/commands/restore.ts'
 import { dayOf, mailboxOf } from '../../src/commands/restore-mailbox.ts'
+import { declaredFolders } from '../../src/inventory.ts'
 import { becomeItself, fetch, ground, parseGround, place, placeMail } from '../../src/restore.ts'
 import { bringBack, countMessages, fetchDump, listMessages } from '../../src/restore-mailbox.ts'
 import { archivedLine, readable } from '../../src/ui/archived.ts'
@@ -25,6 +26,7 @@ test('restore: what has to be there before the data is there to be done, under t
       Object.assign(raw, {
         php: { source: 'debian' },
         mariadb: { databases: [{ name: 'blog' }] },
+        rspamd: {},
         sites: [{ domain: 'cinay.eu', php: true }],
       }),
     ),
@@ -41,6 +43,29 @@ test('restore: what has to be there before the data is there to be done, under t
       .flatMap(({ resources }) => resources.map((one) => one.id)),
   )
   for (const user of ['user:xouser', 'user:maddy', 'user:caddy', 'user:web-cinay-eu']) assert.ok(made.includes(user), user)
+})
+
+test('restore: what is declared is the folders of sites and of exports, each once, but for what a backup excludes', () => {
+  const server = (more: Record<string, unknown>) =>
+    referenceServer((raw) =>
+      Object.assign(raw, {
+        sites: [
+          { domain: 'cinay.eu' },
+          { domain: 'xoyize.xyz', root: '/data/www' },
+          { domain: 'ouestline.xyz', root: '/data/www' },
+        ],
+        nfs: { exports: [{ path: '/sharenfs/a' }, { path: '/sharenfs/b' }] },
+        ...more,
+      }),
+    )
+  const all = ['/data/www', '/sharenfs/a', '/sharenfs/b', '/var/caddy/www/cinay.eu']
+  assert.deepEqual(declaredFolders(server({})), all)
+  assert.deepEqual(declaredFolders(server({ nfs: undefined })), ['/data/www', '/var/caddy/www/cinay.eu'])
+  assert.deepEqual(declaredFolders(server({ backup: undefined })), all)
+  const { repository } = server({}).backup!
+  const excluding = (...exclude: readonly string[]) => declaredFolders(server({ backup: { repository, exclude } }))
+  assert.deepEqual(excluding('/sharenfs', '/data/ww'), ['/data/www', '/var/caddy/www/cinay.eu'])
+  assert.deepEqual(excluding('/data/www/cache'), all)
 })
 
 test('prune: the days without an archive are told, back to the first one and no further than dailies are kept', () => {
@@ -60,7 +85,7 @@ test('backup: a pinned host key is written as ssh looks it up, with its port unl
 test('restore: every script of it is sh that dash takes', () => {
   const one = { mailbox: "o'b@example.org", message: "<it's@x>", below: 'Restored.2026-11-21' }
   const mailbox = [fetchDump('a'), listMessages(one.mailbox), countMessages(one), bringBack('a', one)]
-  for (const { text } of [ground, fetch('a', []), place('a'), placeMail('/kept'), becomeItself, ...mailbox])
+  for (const { text } of [ground, fetch('a', []), place('a', ['/data/www']), placeMail('/kept'), becomeItself, ...mailbox])
     assert.equal(spawnSync('dash', ['-n'], { input: text, encoding: 'utf8' }).stderr, '', text)
 })
 

@@ -9,19 +9,16 @@ export const backupPlaces = {
   state: '/var/lib/provision/backup',
 } as const
 
-/** What goes into an archive and what does not: `borg help patterns`. The first that matches counts. */
+/** What is in every archive; what is declared and is elsewhere is added by the backup itself. */
+export const archivedRoots = ['/etc', '/home', '/root', '/opt', '/srv', '/usr/local', '/var'] as const
+
+/** What of those folders does not go into an archive: `borg help patterns`. The first that matches counts. */
 export const backupPatterns = (exclude: readonly string[], mariadb: boolean): string => `# Written by provision.
-R /etc
-R /home
-R /root
-R /opt
-R /srv
-R /usr/local
-R /var
 ${exclude.map((path) => `- pp:${path}\n`).join('')}# Databases as dumps, never as live files: those would be of no single moment.
 + pp:${backupPlaces.state}/dump
 - pp:/var/lib/provision
 - sh:/var/lib/maddy/*.db*
+- sh:/var/lib/fail2ban/*.sqlite3*
 ${mariadb ? '- pp:/var/lib/mysql\n' : ''}- pp:${backupPlaces.settings}
 # What can be had again, and what is true of one boot only.
 - pp:/usr/local/bin/caddy

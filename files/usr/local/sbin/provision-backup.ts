@@ -1,5 +1,6 @@
+import { howMuchLearned } from '../../../../src/restore.ts'
 import { type Sh, sh } from '../../../../src/sh.ts'
-import { backupPlaces, storageOf } from '../../../etc/provision/borg.ts'
+import { archivedRoots, backupPlaces, storageOf } from '../../../etc/provision/borg.ts'
 
 /** What the backup script is made of. */
 export interface BackupScript {
@@ -8,8 +9,12 @@ export interface BackupScript {
   readonly secret: string
   /** What the records of its domains say now: a restore elsewhere tells which of them change. */
   readonly addresses: readonly string[]
+  /** The folders that are declared, wherever they are: each is in an archive, or it is reported that it is not. */
+  readonly folders: readonly string[]
   /** Whether the databases of MariaDB are dumped, too. */
   readonly mariadb: boolean
+  /** Whether redis, which has what rspamd has learned, is to write it down before. */
+  readonly rspamd: boolean
   /** The host only adds: what is old is removed by somebody else. */
   readonly appendOnly: boolean
   readonly keep: { readonly daily: number; readonly weekly: number; readonly monthly: number }
@@ -25,7 +30,9 @@ const body = ({
   repository,
   secret,
   addresses,
+  folders,
   mariadb,
+  rspamd,
   appendOnly,
   keep,
 }: BackupScript): Sh => sh`# Written by provision. provision-backup run | check | init | sql NAME | borg …
@@ -112,6 +119,12 @@ ssh_() {
   { ssh -F none -i "\${backup_key:-$(proved id_ed25519)}" -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$settings/known_hosts" -o GlobalKnownHostsFile=/dev/null -o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=4 "$@" 2>&1 >&3 3>&- |
     grep -av --line-buffered 'ID: .* rebuilt index: .* committed index: ' >&2 3>&-; } 3>&1 >&-
 }
+# What is not in the archive and should be: the rest is made all the same, and nothing old is removed, which may have it.
+lacking=
+lacks() {
+  lacking="$lacking$1
+"
+}
 begin() {
   phase=$1
   printf '%s\n' "$phase" > /run/provision/backup.phase
@@ -127,6 +140,27 @@ alone() {
 }
 
 ${mariadb ? sqlFunctions : sh``}
+copied() {
+  words=$(sqlite3 -readonly -cmd '.timeout 60000' "$1" ".backup '$2'" 2>&1) && [ -z "$words" ] && [ -s "$2" ]
+}
+
+# Each folder that is declared, where it really is: a link may lead elsewhere, and of a link borg takes the link alone.
+folders() {
+  printf 'R %s\n' ${archivedRoots} > "$state/dump.new/roots"
+  for folder in ${folders}; do
+    if [ ! -d "$folder" ]; then
+      lacks "$folder is declared, and there is no such folder"
+      continue
+    fi
+    real=$(readlink -f -- "$folder")
+    printf '%s %s\n' "$folder" "$real" >> "$state/dump.new/folders"
+    held=
+    while read -r _ root; do
+      case $real/ in "$root"/*) held=yes ;; esac
+    done < "$state/dump.new/roots"
+    [ -n "$held" ] || printf 'R %s\n' "$real" >> "$state/dump.new/roots"
+  done
+}
 
 # Whole and of one moment, even while maddy writes. Not while the probe has a mail under way, whose file would be gone when it is read.
 dump() {
@@ -136,6 +170,7 @@ dump() {
   rm -rf -- "$state/dump.new"
   mkdir -p "$state/dump.new/maddy"
   printf '%s\n' ${addresses} > "$state/dump.new/addresses"
+  folders
   set -- /var/lib/maddy/*.db
   [ -e "$1" ] || set --
   needed=$(stat -c %s -- / "$@" | awk '{ sum += $1 } END { printf "%d", sum / 1024 + 20480 }')
@@ -149,13 +184,15 @@ ${
   [ "$free" -ge "$needed" ] || fail "the dumps of the databases need $needed kB below $state, and $free are free"
   for database in "$@"; do
     copy=$state/dump.new/maddy/$(basename "$database")
-    words=$(sqlite3 -readonly -cmd '.timeout 60000' "$database" ".backup '$copy'" 2>&1)
-    if [ $? -ne 0 ] || [ -n "$words" ] || [ ! -s "$copy" ]; then
+    if ! copied "$database" "$copy"; then
       rm -rf -- "$state/dump.new"
       fail "the dump of $database: $words"
     fi
   done
 ${mariadb ? sh`  sql_dumps` : sh``}
+  bans=/var/lib/fail2ban/fail2ban.sqlite3
+  if [ -f "$bans" ]; then copied "$bans" "$state/dump.new/fail2ban.sqlite3" || lacks "the bans of fail2ban: $words"; fi
+${rspamd ? learned : sh``}
   rm -rf -- "$state/dump"
   mv -T -- "$state/dump.new" "$state/dump"
   exec 7>&-
@@ -168,7 +205,7 @@ run() {
   dump
   begin create
   name=$(date +%Y-%m-%d-%Hh%M)
-  archive() { borg_ create --progress --stats --compression auto,zstd --exclude-caches --patterns-from "$settings/patterns" "::$1"; }
+  archive() { borg_ create --progress --stats --compression auto,zstd --exclude-caches --patterns-from "$state/dump/roots" --patterns-from "$settings/patterns" "::$1"; }
   if ! archive "$name"; then
     grep -q 'already exists' "$said" || fail 'no archive was made'
     name=$name-$(date +%S)
@@ -184,15 +221,24 @@ its time could not be written below $state"
 ${
   appendOnly
     ? sh``
-    : sh`  begin prune
+    : sh`  if [ -z "$lacking" ]; then
+  begin prune
   borg_ prune --keep-daily ${keep.daily} --keep-weekly ${keep.weekly} --keep-monthly ${keep.monthly} || fail 'the archive is there, and what is old could not be removed'
   begin compact
-  borg_ compact --progress || fail 'the archive is there, and what was removed still takes its room'`
+  borg_ compact --progress || fail 'the archive is there, and what was removed still takes its room'
+  fi`
 }
   begin done
   took=$(( $(date +%s) - started ))
   printf '%s, in %s s\n' "$what" "$took"
   [ "$warnings" -eq 0 ] || printf '%s files changed while they were read, or could not be read\n' "$warnings"
+  if [ -n "$lacking" ]; then
+    lacking="not in it: \${lacking}${appendOnly ? sh`` : sh`Nothing old was removed, as it may be the only copy.`}"
+    printf '%s\n' "$lacking"
+    provision-notify -p high 'backup incomplete' "$what
+$lacking" || :
+    return
+  fi
   provision-notify -p low 'backup done' "$what, in $took s$([ "$warnings" -eq 0 ] || printf '\n%s files changed while they were read, or could not be read' "$warnings")" || :
 }
 
@@ -293,6 +339,11 @@ sql_dumps() {
   done < "$state/dump.new/names"
   rm -f -- "$state/dump.new/names"
 }`
+
+/** What rspamd has learned is put where it is archived, and how much that is beside it, for a drill. */
+const learned: Sh = sh`  words=$(redis-cli save 2>&1)
+  [ "$words" = OK ] || lacks "what rspamd has learned since redis last wrote it: $words"
+  ${howMuchLearned} > "$state/dump.new/learned"`
 
 const login = (repository: string): Sh => {
   const { host, port } = storageOf(repository)
