@@ -207,7 +207,9 @@ ${edit}`)
       look.events.find(({ event, id }) => event === 'note' && id === 'authorized-keys:xouser')?.why ?? '',
       /undeclared key .*\(bob@home\): --prune removes it/,
     )
-    assert.deepEqual(await it.correct('--prune'), ['authorized-keys:xouser'])
+    // The image's drop-in for sshd is third-party as well, and is removed with it.
+    assert.deepEqual(await it.correct('--prune'), ['authorized-keys:xouser', 'service:ssh.service'])
+    assert.equal(await host.must(sh`ls /etc/ssh/sshd_config.d`), '00-provision.conf\n')
     assert.equal(await host.must(sh`grep -c . /home/xouser/.ssh/authorized_keys`), '1\n')
   })
 

@@ -31,7 +31,9 @@ export function visitorTests(server: Server): void {
       ])
         assert.ok(ids.includes(id), ids.join('\n'))
       // It may have told already, a minute after it began.
-      await it.host.must(sh`systemctl stop provision-logins.timer; rm -f /var/lib/provision/watch/logins-*`)
+      await it.host.must(
+        sh`systemctl stop provision-logins.timer; rm -f /run/provision/watch/logins-* /var/lib/provision/watch/logins-*`,
+      )
       await it.host.must(look)
       const before = await count(it)
       await it.correct()
@@ -47,7 +49,7 @@ export function visitorTests(server: Server): void {
       await it.host.must(look)
       assert.equal(await count(it), before + 1)
       await watching(it, { logins_from: [network], bans: 'daily' })
-      await it.host.must(sh`rm /var/lib/provision/watch/logins-told`)
+      await it.host.must(sh`rm /run/provision/watch/logins-told /var/lib/provision/watch/logins-told`)
       await it.settled()
       await it.host.must(look)
       assert.equal(await count(it), before + 1)
