@@ -146,20 +146,23 @@ copied() {
 
 # Each folder that is declared, where it really is: a link may lead elsewhere, and of a link borg takes the link alone.
 folders() {
-  printf 'R %s\n' ${archivedRoots} > "$state/dump.new/roots"
+  roots=$(printf 'R %s\n' ${archivedRoots})
+  found=
   for folder in ${folders}; do
     if [ ! -d "$folder" ]; then
       lacks "$folder is declared, and there is no such folder"
       continue
     fi
     real=$(readlink -f -- "$folder")
-    printf '%s %s\n' "$folder" "$real" >> "$state/dump.new/folders"
-    held=
-    while read -r _ root; do
-      case $real/ in "$root"/*) held=yes ;; esac
-    done < "$state/dump.new/roots"
-    [ -n "$held" ] || printf 'R %s\n' "$real" >> "$state/dump.new/roots"
+    found="$found$folder $real
+"
+    held=$(printf '%s\n' "$roots" | while read -r _ root; do case $real/ in "$root"/*) echo yes ;; esac; done)
+    [ -n "$held" ] || roots="$roots
+R $real"
   done
+  printf '%s\n' "$roots" > "$state/dump.new/roots" && printf %s "$found" > "$state/dump.new/folders" && return
+  rm -rf -- "$state/dump.new"
+  fail 'the list of the folders that are declared could not be written'
 }
 
 # Whole and of one moment, even while maddy writes. Not while the probe has a mail under way, whose file would be gone when it is read.
@@ -170,7 +173,6 @@ dump() {
   rm -rf -- "$state/dump.new"
   mkdir -p "$state/dump.new/maddy"
   printf '%s\n' ${addresses} > "$state/dump.new/addresses"
-  folders
   set -- /var/lib/maddy/*.db
   [ -e "$1" ] || set --
   needed=$(stat -c %s -- / "$@" | awk '{ sum += $1 } END { printf "%d", sum / 1024 + 20480 }')
@@ -193,6 +195,7 @@ ${mariadb ? sh`  sql_dumps` : sh``}
   bans=/var/lib/fail2ban/fail2ban.sqlite3
   if [ -f "$bans" ]; then copied "$bans" "$state/dump.new/fail2ban.sqlite3" || lacks "the bans of fail2ban: $words"; fi
 ${rspamd ? learned : sh``}
+  folders
   rm -rf -- "$state/dump"
   mv -T -- "$state/dump.new" "$state/dump"
   exec 7>&-
