@@ -42,23 +42,45 @@ export async function act(
   let current: Drift | undefined
   let doing = before?.what ?? 'its corrections'
   let said: readonly string[] = []
-  const output = await shell.work(script, (line) => {
-    const [mark, number] = line.split(' ')
-    if (mark === nonce && number === 'begin') {
-      doing = 'its corrections'
-      before?.done()
-    } else if (mark === nonce) {
-      ;[current, said] = [drift[Number(number)], []]
-      if (current !== undefined) listener.correcting?.(current)
-    } else if (line.trim() !== '') {
-      said = [...said.slice(-7), line]
-      listener.output?.(redact(line, script))
-    }
-  })
+  const waiting = patiently((seconds) => listener.output?.(`waiting for ${current?.resource.id ?? doing} since ${seconds} s`))
+  const output = await shell
+    .work(script, (line) => {
+      waiting.heard()
+      const [mark, number] = line.split(' ')
+      if (mark === nonce && number === 'begin') {
+        doing = 'its corrections'
+        before?.done()
+      } else if (mark === nonce) {
+        ;[current, said] = [drift[Number(number)], []]
+        if (current !== undefined) listener.correcting?.(current)
+      } else if (line.trim() !== '') {
+        said = [...said.slice(-7), line]
+        listener.output?.(redact(line, script))
+      }
+    })
+    .finally(waiting.end)
   if (output.code === 0) return
   const why = redact([...said, output.stderr].join('\n').trim(), script)
   const what = current === undefined ? doing : `correcting ${(current as Drift).resource.id}`
   throw new ProvisionError(step.title, `${what} failed with exit code ${output.code}: ${why || 'the host said nothing'}`)
+}
+
+/** How long a correction may be silent before it is said what is waited for, in seconds; and then again. */
+const quiet = 30
+
+/** Says, after each half minute in which nothing was heard, for how many seconds that has been so. */
+function patiently(say: (seconds: number) => void): { heard(): void; end(): void } {
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const seconds = Math.round((performance.now() - last) / 1000)
+    if (seconds >= quiet - 1) say(seconds)
+  }, quiet * 1000)
+  return {
+    heard: () => {
+      last = performance.now()
+    },
+    end: () => clearInterval(timer),
+  }
 }
 
 /**

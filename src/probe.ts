@@ -36,7 +36,7 @@ export async function probe(
   const groups = byKind(resources)
   const nonce = randomBytes(8).toString('hex')
   const fragments = groups.map(({ kind, resources: all }) => kind.probe(all.map(({ desired }) => desired)))
-  const sections = read(await shell.run(compile([...also, ...fragments], nonce)), nonce, also.length + groups.length)
+  const sections = read(await shell.run(compile([...also, ...fragments], nonce), silence), nonce, also.length + groups.length)
   const states = new Map(groups.flatMap((group, i) => readGroup(group, sections[also.length + i]!)))
   return { states, also: sections.slice(0, also.length) }
 }
@@ -44,18 +44,59 @@ export async function probe(
 /** Where the host keeps what it knows about us. The variable is for tests, which have no root and a folder of their own. */
 export const places = sh`provision=\${PROVISION_STATE:-/var/lib/provision}`
 
-/** One script for all fragments. Each runs in its own subshell; the mark after its output carries its exit code. */
-export function compile(fragments: readonly Sh[], nonce: string): Sh {
+/** How long one fragment may take, in seconds. Together they take a second or two where nothing hangs. */
+export const fragmentLimit = 20
+
+/** How a fragment ends that was ended because it took too long: by SIGALRM, 14. */
+const outOfTime = 128 + 14
+
+/** How long a host that answers a probe may be silent, in milliseconds: each fragment has its mark within its own time. */
+const silence = (fragmentLimit + 40) * 1000
+
+/**
+ * sh: ends the fragment in progress when it takes longer than so many seconds: a file server that is gone, a D-Bus that does not answer.
+ * Fragments are this shell's only other children (proc(5), task/TID/children). The fragment itself is ended first: of a pipe whose one end
+ * is gone it could say that there is nothing (*unknown is not absent*). Then all that it began, which would hold this channel open.
+ */
+const watchdog = (
+  limit: number,
+): Sh => sh`tree() { printf '%s\n' "$1"; for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do tree "$child"; done; }
+{ read -r self rest </proc/self/stat
+last='' seconds=0
+while sleep 1; do
+  now=''
+  [ -r "/proc/$$/task/$$/children" ] || exit 0
+  # Its one line has no end, which read takes for a failure.
+  read -r children <"/proc/$$/task/$$/children" || :
+  for child in $children; do [ "$child" = "$self" ] || now=$child; done
+  if [ "$now" != "$last" ]; then last=$now seconds=0; fi
+  seconds=$((seconds + 1))
+  if [ -n "$now" ] && [ "$seconds" -gt ${limit} ]; then
+    below=$(tree "$now" | tail -n +2)
+    kill -ALRM "$now"
+    for child in $below; do kill -KILL "$child"; done
+  fi
+done; } >/dev/null 2>&1 &
+watchdog=$!`
+
+/**
+ * One script for all fragments. Each runs in its own subshell; the mark after its output carries its exit code. One that takes longer than
+ * `limit` seconds is ended.
+ */
+export function compile(fragments: readonly Sh[], nonce: string, limit = fragmentLimit): Sh {
   return sh`export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ${places}
 mark() { printf '\n%s %s\n' ${nonce} "$1"; printf '\n%s\n' ${nonce} >&2; }
+${watchdog(limit)}
 mark start
 ${fragments.map(
   (fragment) => sh`( set -e
 ${fragment}
 )
 mark $?`,
-)}`
+)}
+kill "$watchdog" 2>/dev/null
+:`
 }
 
 /** Splits what came back at the marks. A section whose mark is missing did not end: its code is -1. */
@@ -76,6 +117,7 @@ function byKind(resources: readonly Resource[]): readonly Group[] {
 function readGroup({ kind, resources }: Group, { code, stdout, stderr }: Section): readonly (readonly [string, Reading])[] {
   const unknown = (why: string) => resources.map(({ id }) => [id, { type: 'unknown', why }] as const)
   if (code === -1) return unknown('the probe did not end')
+  if (code === outOfTime) return unknown(`the probe of ${kind.name} did not end within ${fragmentLimit} s`)
   if (code !== 0) return unknown(lastLine(stderr) || `the probe of ${kind.name} ended with exit code ${code}`)
   const states = parsed(kind, stdout, resources)
   if (states instanceof Error) return unknown(`what the host printed cannot be read: ${states.message}`)

@@ -9,8 +9,11 @@ export interface Output {
 
 /** Something that runs sh as root: a host over SSH, or a container in a test. One call is one round trip. */
 export interface Shell {
-  /** Runs a script that reads. It is ended when the connection is. */
-  run(script: Sh): Promise<Output>
+  /**
+   * Runs a script that reads. It is ended when the connection is. With `silenceMs`, a host that prints nothing for so many milliseconds
+   * is given up: for scripts that always have something to say.
+   */
+  run(script: Sh, silenceMs?: number): Promise<Output>
   /**
    * Runs a script that changes things, under the host's work lock. It outlives its connection: an apt that has begun goes on.
    * `onLine` sees all that it prints, line by line, while it runs; the end of it is in the output's stdout.

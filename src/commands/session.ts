@@ -33,7 +33,7 @@ export function logins(heard: ((script: string) => void) | undefined): Logins {
       get execs() {
         return connection.execs
       },
-      run: (script) => connection.run(hear(script)),
+      run: (script, silenceMs) => connection.run(hear(script), silenceMs),
       work: (script, onLine) => connection.work(hear(script), onLine),
       put: (path, sha256) => connection.put(path, sha256),
       lock: (who) => connection.lock(who),

@@ -44,10 +44,10 @@ export function connectionOver(options: LoginOptions, climbed: Climbed, shared =
       return shared.execs
     },
 
-    async run(script) {
+    async run(script, silenceMs) {
       const nonce = randomBytes(8).toString('hex')
       return root.exec(sh`sh -s`, nonce, async (channel) => {
-        const collected = collect(channel, address)
+        const collected = collect(channel, address, undefined, { silenceMs })
         channel.end(reading(script, nonce).text)
         const ended = await collected
         const stdout = afterStart(ended.stdout, nonce)

@@ -15,9 +15,42 @@ export function lost(address: string): ConnectionError {
   return new ConnectionError(address, `the connection to ${address} was lost`, 'run it again: every step checks before it acts')
 }
 
-/** Starts a command in a channel of its own. Nothing when the host allows no further channel (MaxSessions). Throws ConnectionError when the link is gone. */
-export function openChannel({ client }: Link, address: string, command: string): Promise<ClientChannel | undefined> {
-  return new Promise((resolve, reject) => {
+/** How long a host may take, in milliseconds: to open a session, and until a command in it says its first word. */
+const patience = { open: 20_000, firstWord: 60_000 }
+
+/** The host answers, and does not go on. */
+const hangs = (address: string, what: string, ms: number): ConnectionError =>
+  new ConnectionError(
+    address,
+    `the host ${what} within ${Math.round(ms / 1000)} s`,
+    'look at its load, its disk and its name servers on the provider’s console',
+  )
+
+/**
+ * Starts a command in a channel of its own. Nothing when the host allows no further channel (MaxSessions). Throws ConnectionError when the
+ * link is gone, or the host does not answer in time.
+ */
+export function openChannel(
+  { client }: Pick<Link, 'client'>,
+  address: string,
+  command: string,
+  limitMs = patience.open,
+): Promise<ClientChannel | undefined> {
+  return new Promise((settled, rejected) => {
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+      rejected(hangs(address, 'opened no session', limitMs))
+    }, limitMs)
+    const resolve = (channel: ClientChannel | undefined) => {
+      clearTimeout(timer)
+      if (late) channel?.destroy()
+      else settled(channel)
+    }
+    const reject = (error: Error) => {
+      clearTimeout(timer)
+      rejected(error)
+    }
     try {
       client.exec(command, (error, channel) => {
         if (error === undefined || error === null) {
@@ -45,11 +78,28 @@ const codeOf = (code: number | null, signal = ''): number =>
 const limits = { stdout: 64 * 1024 * 1024, stderr: 1024 * 1024 }
 
 /**
- * Collects what a command prints, as bytes, until it ends; `sink` takes stdout instead, where it is given.
- * Throws ConnectionError when the connection is lost before the command has ended, ProvisionError when it prints without end.
+ * Collects what a command prints, as bytes, until it ends; `sink` takes stdout instead, where it is given. Throws ConnectionError when the
+ * connection is lost before the command has ended, when the command says nothing at all for a minute, and when it is silent for longer
+ * than `silenceMs` after that, where it is given; ProvisionError when it prints without end.
  */
-export function collect(channel: ClientChannel, address: string, sink?: (chunk: Buffer) => void): Promise<Ended> {
+export function collect(
+  channel: ClientChannel,
+  address: string,
+  sink?: (chunk: Buffer) => void,
+  { firstMs = patience.firstWord, silenceMs }: { readonly firstMs?: number; readonly silenceMs?: number | undefined } = {},
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
+    const giveUp = (what: string, ms: number) => () => {
+      reject(hangs(address, what, ms))
+      channel.destroy()
+    }
+    let timer = setTimeout(giveUp('ran nothing', firstMs), firstMs)
+    const heard = () => {
+      clearTimeout(timer)
+      if (silenceMs !== undefined) timer = setTimeout(giveUp('said nothing more', silenceMs), silenceMs)
+    }
+    channel.on('data', heard)
+    channel.stderr.on('data', heard)
     const kept = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
     const sizes = { stdout: 0, stderr: 0 }
     const keep = (stream: 'stdout' | 'stderr') => (chunk: Buffer) => {
@@ -62,6 +112,7 @@ export function collect(channel: ClientChannel, address: string, sink?: (chunk: 
     channel.stderr.on('data', keep('stderr'))
     channel.on('error', () => undefined)
     channel.on('close', () => {
+      clearTimeout(timer)
       const code = codes.get(channel)
       if (code === undefined) reject(lost(address))
       else resolve({ code, stdout: Buffer.concat(kept.stdout), stderr: Buffer.concat(kept.stderr) })

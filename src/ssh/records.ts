@@ -36,14 +36,18 @@ export function afterStart(output: Buffer, nonce: string): Buffer | undefined {
   return at < 0 ? undefined : output.subarray(at + mark.length)
 }
 
-/** Cuts bytes into lines. `end` gives the last one, which had no newline. */
+/** The longest line that is kept whole, in bytes. */
+const longest = 64 * 1024
+
+/** Cuts bytes into lines, and a line that is too long into pieces. `end` gives the last one, which had no newline. */
 export function lineReader(onLine: (line: string) => void): { add(bytes: Buffer): void; end(): void } {
   let rest: Buffer = Buffer.alloc(0)
   const add = (bytes: Buffer) => {
     rest = Buffer.concat([rest, bytes])
-    for (let at = rest.indexOf('\n'); at >= 0; at = rest.indexOf('\n')) {
-      onLine(rest.toString('utf8', 0, at))
-      rest = rest.subarray(at + 1)
+    for (let at = rest.indexOf('\n'); at >= 0 || rest.length > longest; at = rest.indexOf('\n')) {
+      const cut = at >= 0 && at <= longest
+      onLine(rest.toString('utf8', 0, cut ? at : longest))
+      rest = rest.subarray(cut ? at + 1 : longest)
     }
   }
   return { add, end: () => void (rest.length > 0 && add(Buffer.from('\n'))) }

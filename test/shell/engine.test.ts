@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   mkdirSync,
@@ -18,7 +19,7 @@ import { defineKind } from '../../src/kind.ts'
 import { directory } from '../../src/kinds/directory.ts'
 import { file } from '../../src/kinds/file.ts'
 import { plan } from '../../src/plan.ts'
-import { probe } from '../../src/probe.ts'
+import { compile, probe, read } from '../../src/probe.ts'
 import { Secret } from '../../src/secret.ts'
 import { sh } from '../../src/sh.ts'
 import type { Shell } from '../../src/shell.ts'
@@ -191,6 +192,43 @@ test('probe: one that ends the shell leaves what comes after it unknown, not abs
     [...states.values()].map(({ type }) => type),
     ['unknown', 'unknown'],
   )
+})
+
+test('probe: a fragment that hangs is ended with all that it began, says so by its code, and hides no other', async () => {
+  const fragments = [
+    sh`echo one`,
+    // Were the program alone ended, wc would say that there is nothing.
+    sh`sleep 4711 | wc -l`,
+    sh`trap '' TERM INT; while :; do sleep 4711; done`,
+    sh`echo two; sleep 4711`,
+    sh`echo three`,
+  ]
+  const output = await localShell().run(compile(fragments, 'mark', 1))
+  const sections = read(output, 'mark', fragments.length)
+  assert.deepEqual(
+    sections.map(({ code, stdout }) => [code, stdout.trim()]),
+    [
+      [0, 'one'],
+      [142, ''],
+      [142, ''],
+      [142, 'two'],
+      [0, 'three'],
+    ],
+  )
+  const left = spawnSync('pgrep', ['-fx', 'sleep 4711'], { encoding: 'utf8' })
+  assert.equal(left.stdout, '')
+})
+
+test('probe: of a kind that does not answer in time nothing is known, and why is said', async () => {
+  const hung: Shell = {
+    ...localShell(),
+    run: async (script) => {
+      const nonce = /mark\(\) \{ printf '\\n%s %s\\n' '([0-9a-f]+)'/.exec(script.text)![1]
+      return { code: 0, stdout: `\n${nonce} start\n\n${nonce} 142\n`, stderr: '' }
+    },
+  }
+  const { states } = await probe(hung, [file({ path: '/etc/motd', content: '' })])
+  assert.deepEqual(states.get('file:/etc/motd'), { type: 'unknown', why: 'the probe of file did not end within 20 s' })
 })
 
 test('probe: output that looks like a mark is output', async () => {
