@@ -248,7 +248,7 @@ until ss -Hltn sport = :3306 | grep -q .; do sleep 0.1; done`),
   {
     ...{ title: 'a site that may not be read', check: 'sites', verdict: 'error', says: /ouestline\.xyz over IPv4: answers 403/ },
     plant: on(sh`chmod 0700 /var/caddy/www/ouestline.xyz`),
-    mend: on(sh`chmod 0755 /var/caddy/www/ouestline.xyz`),
+    mend: on(sh`chmod 0750 /var/caddy/www/ouestline.xyz`),
   },
   {
     ...{ title: 'port 25 outwards closed', check: 'outbound-mail', verdict: 'error', says: /maddy does not reach port 25 of it/ },
