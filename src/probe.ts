@@ -3,6 +3,7 @@ import { ProvisionError } from './errors.ts'
 import type { Kind, Resource } from './kind.ts'
 import { type Sh, sh } from './sh.ts'
 import type { Output, Shell } from './shell.ts'
+import { callOff, overdue, sectionLimit, watchdog } from './watchdog.ts'
 
 /** What a probe found out about one resource: its state, or why it could not look. */
 export type Reading = { readonly type: 'known'; readonly state: unknown } | { readonly type: 'unknown'; readonly why: string }
@@ -44,50 +45,18 @@ export async function probe(
 /** Where the host keeps what it knows about us. The variable is for tests, which have no root and a folder of their own. */
 export const places = sh`provision=\${PROVISION_STATE:-/var/lib/provision}`
 
-/** How long one fragment may take, in seconds. Together they take a second or two where nothing hangs. */
-export const fragmentLimit = 20
-
-/** How a fragment ends that was ended because it took too long: by SIGALRM, 14. */
-const outOfTime = 128 + 14
-
-/** How long a host that answers a probe may be silent, in milliseconds: each fragment has its mark within its own time. */
-const silence = (fragmentLimit + 40) * 1000
-
-/**
- * sh: ends the fragment in progress when it takes longer than so many seconds: a file server that is gone, a D-Bus that does not answer.
- * Fragments are this shell's only other children (proc(5), task/TID/children). The fragment itself is ended first: of a pipe whose one end
- * is gone it could say that there is nothing (*unknown is not absent*). Then all that it began, which would hold this channel open.
- */
-const watchdog = (
-  limit: number,
-): Sh => sh`tree() { printf '%s\n' "$1"; for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do tree "$child"; done; }
-{ read -r self rest </proc/self/stat
-last='' seconds=0
-while sleep 1; do
-  now=''
-  [ -r "/proc/$$/task/$$/children" ] || exit 0
-  # Its one line has no end, which read takes for a failure.
-  read -r children <"/proc/$$/task/$$/children" || :
-  for child in $children; do [ "$child" = "$self" ] || now=$child; done
-  if [ "$now" != "$last" ]; then last=$now seconds=0; fi
-  seconds=$((seconds + 1))
-  if [ -n "$now" ] && [ "$seconds" -gt ${limit} ]; then
-    below=$(tree "$now" | tail -n +2)
-    kill -ALRM "$now"
-    for child in $below; do kill -KILL "$child"; done
-  fi
-done; } >/dev/null 2>&1 &
-watchdog=$!`
+/** How long a host that answers a probe may be silent, in milliseconds: each section has its mark within its own time. */
+const silence = (sectionLimit + 40) * 1000
 
 /**
  * One script for all fragments. Each runs in its own subshell; the mark after its output carries its exit code. One that takes longer than
  * `limit` seconds is ended.
  */
-export function compile(fragments: readonly Sh[], nonce: string, limit = fragmentLimit): Sh {
+export function compile(fragments: readonly Sh[], nonce: string, limit = sectionLimit): Sh {
   return sh`export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ${places}
 mark() { printf '\n%s %s\n' ${nonce} "$1"; printf '\n%s\n' ${nonce} >&2; }
-${watchdog(limit)}
+${watchdog(nonce, limit)}
 mark start
 ${fragments.map(
   (fragment) => sh`( set -e
@@ -95,9 +64,14 @@ ${fragment}
 )
 mark $?`,
 )}
-kill "$watchdog" 2>/dev/null
-:`
+${callOff}`
 }
+
+/** The code of a section that was ended because it took too long; its stderr says so. */
+const ended = -2
+
+/** 128 and SIGKILL. */
+const killed = 137
 
 /** Splits what came back at the marks. A section whose mark is missing did not end: its code is -1. */
 export function read({ stdout, stderr }: Output, nonce: string, count: number): readonly Section[] {
@@ -106,6 +80,9 @@ export function read({ stdout, stderr }: Output, nonce: string, count: number): 
   return Array.from({ length: count }, (_, i) => {
     const code = parts[i + 1]?.split('\n', 1)[0]
     const body = parts[i]?.slice(parts[i]!.indexOf('\n') + 1) ?? ''
+    // One that ended by itself in that very moment has its own code.
+    if (Number(code) === killed && errors[i]?.includes(`\n${nonce} ${overdue}\n`))
+      return { code: ended, stdout: body, stderr: `did not end within ${sectionLimit} s` }
     return { code: code === undefined ? -1 : Number(code), stdout: body, stderr: (errors[i] ?? '').trim() }
   })
 }
@@ -117,7 +94,7 @@ function byKind(resources: readonly Resource[]): readonly Group[] {
 function readGroup({ kind, resources }: Group, { code, stdout, stderr }: Section): readonly (readonly [string, Reading])[] {
   const unknown = (why: string) => resources.map(({ id }) => [id, { type: 'unknown', why }] as const)
   if (code === -1) return unknown('the probe did not end')
-  if (code === outOfTime) return unknown(`the probe of ${kind.name} did not end within ${fragmentLimit} s`)
+  if (code === ended) return unknown(`the probe of ${kind.name} ${stderr}`)
   if (code !== 0) return unknown(lastLine(stderr) || `the probe of ${kind.name} ended with exit code ${code}`)
   const states = parsed(kind, stdout, resources)
   if (states instanceof Error) return unknown(`what the host printed cannot be read: ${states.message}`)

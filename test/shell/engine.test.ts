@@ -194,41 +194,55 @@ test('probe: one that ends the shell leaves what comes after it unknown, not abs
   )
 })
 
-test('probe: a fragment that hangs is ended with all that it began, says so by its code, and hides no other', async () => {
+test('probe: a section that hangs is ended with all that it began, and hides no other', async () => {
+  // The number that nobody else sleeps for.
+  const nap = 40_000 + process.pid
   const fragments = [
     sh`echo one`,
     // Were the program alone ended, wc would say that there is nothing.
-    sh`sleep 4711 | wc -l`,
-    sh`trap '' TERM INT; while :; do sleep 4711; done`,
-    sh`echo two; sleep 4711`,
-    sh`echo three`,
+    sh`sleep ${nap} | wc -l`,
+    sh`n=$(sleep ${nap} | wc -l); echo "$n"`,
+    sh`trap '' TERM INT ALRM; while :; do sleep ${nap}; done`,
+    // dash becomes the last program of a subshell.
+    sh`echo two; timeout ${nap} sleep ${nap}`,
+    sh`for i in 1 2 3; do sleep ${nap} & done; wait`,
+    sh`perl -e '$SIG{ALRM} = sub { }; sleep 1 while 1'`,
+    sh`exit 137`,
+    sh`exit 142`,
+    sh`echo three; exit 3`,
   ]
-  const output = await localShell().run(compile(fragments, 'mark', 1))
-  const sections = read(output, 'mark', fragments.length)
+  const sections = read(await shell.run(compile(fragments, 'mark', 1)), 'mark', fragments.length)
   assert.deepEqual(
-    sections.map(({ code, stdout }) => [code, stdout.trim()]),
+    sections.map(({ code, stdout, stderr }) => [code, stdout.trim(), stderr]),
     [
-      [0, 'one'],
-      [142, ''],
-      [142, ''],
-      [142, 'two'],
-      [0, 'three'],
+      [0, 'one', ''],
+      ...['', '', '', 'two', '', ''].map((said) => [-2, said, 'did not end within 20 s']),
+      [137, '', ''],
+      [142, '', ''],
+      [3, 'three', ''],
     ],
   )
-  const left = spawnSync('pgrep', ['-fx', 'sleep 4711'], { encoding: 'utf8' })
-  assert.equal(left.stdout, '')
+  assert.equal(spawnSync('pgrep', ['-fx', `sleep ${nap}`], { encoding: 'utf8' }).stdout, '')
 })
 
 test('probe: of a kind that does not answer in time nothing is known, and why is said', async () => {
+  // What such a host says, without the 20 seconds.
   const hung: Shell = {
-    ...localShell(),
-    run: async (script) => {
-      const nonce = /mark\(\) \{ printf '\\n%s %s\\n' '([0-9a-f]+)'/.exec(script.text)![1]
-      return { code: 0, stdout: `\n${nonce} start\n\n${nonce} 142\n`, stderr: '' }
+    ...shell,
+    run: async ({ text }) => {
+      const [, nonce] = /^mark\(\) \{ printf '\\n%s %s\\n' '(\w+)'/m.exec(text)!
+      return { code: 0, stdout: `\n${nonce} start\n\n${nonce} 137\n`, stderr: `\n${nonce}\n\n${nonce} overdue\n\n${nonce}\n` }
     },
   }
   const { states } = await probe(hung, [file({ path: '/etc/motd', content: '' })])
   assert.deepEqual(states.get('file:/etc/motd'), { type: 'unknown', why: 'the probe of file did not end within 20 s' })
+})
+
+test('probe: its watchdog ends with it', async () => {
+  const { stdout } = await shell.run(sh`${compile([sh`:`], 'mark')}
+wait
+printf 'left %s\n' "$(cat "/proc/$$/task/$$/children")"`)
+  assert.match(stdout, /^left \d* ?$/m)
 })
 
 test('probe: output that looks like a mark is output', async () => {

@@ -67,10 +67,21 @@ test('playbooks are made of kinds, steps, text and the inventory', () => {
 
 test('the engine talks to a Shell and to nothing else', () => {
   const allowed =
-    /^(src\/(act|kind|sh|shell|step|errors|text|probe|converge|arm|guard|run|history|host|plan|reboot|secret)\.ts$|node:crypto$)/
-  for (const file of ['act', 'arm', 'probe', 'converge', 'guard', 'history', 'plan', 'reboot', 'recover', 'run', 'host'].map(
-    (name) => `src/${name}.ts`,
-  )) {
+    /^(src\/(act|kind|sh|shell|step|errors|text|probe|converge|arm|guard|run|history|host|plan|reboot|secret|watchdog)\.ts$|node:crypto$)/
+  for (const file of [
+    'act',
+    'arm',
+    'probe',
+    'converge',
+    'guard',
+    'history',
+    'plan',
+    'reboot',
+    'recover',
+    'run',
+    'host',
+    'watchdog',
+  ].map((name) => `src/${name}.ts`)) {
     assert.deepEqual(
       importsOf(file).filter((name) => !allowed.test(name)),
       [],
