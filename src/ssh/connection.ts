@@ -9,7 +9,7 @@ import { type Lease, lease } from './lease.ts'
 import type { Connection, LoginOptions } from './options.ts'
 import { fingerprint } from './public-key.ts'
 import { put } from './put.ts'
-import { afterStart } from './records.ts'
+import { afterStart, endOf } from './records.ts'
 import { rootOver, type Shared } from './root.ts'
 import { reading } from './scripts.ts'
 import { work } from './work.ts'
@@ -47,7 +47,8 @@ export function connectionOver(options: LoginOptions, climbed: Climbed, shared =
     async run(script, silenceMs) {
       const nonce = randomBytes(8).toString('hex')
       return root.exec(sh`sh -s`, nonce, async (channel) => {
-        const collected = collect(channel, address, undefined, { silenceMs })
+        const over = Promise.all([endOf(channel, nonce), endOf(channel.stderr, nonce)]).then(([code]) => code)
+        const collected = collect(channel, address, undefined, { silenceMs, over })
         channel.end(reading(script, nonce).text)
         const ended = await collected
         const stdout = afterStart(ended.stdout, nonce)

@@ -15,8 +15,11 @@ export function lost(address: string): ConnectionError {
   return new ConnectionError(address, `the connection to ${address} was lost`, 'run it again: every step checks before it acts')
 }
 
-/** How long a host may take, in milliseconds: to open a session, and until a command in it says its first word. */
-const patience = { open: 20_000, firstWord: 60_000 }
+/**
+ * How long a host may take, in milliseconds: to open a session, until a command in it says its first word, and to end a session whose
+ * script has said its end: a shell that does not end, or a process that the script left behind with its output.
+ */
+const patience = { open: 20_000, firstWord: 60_000, end: 2_000 }
 
 /** The host answers, and does not go on. */
 const hangs = (address: string, what: string, ms: number): ConnectionError =>
@@ -77,16 +80,24 @@ const codeOf = (code: number | null, signal = ''): number =>
 /** What may come back of a script: more is an error, not a full memory. */
 const limits = { stdout: 64 * 1024 * 1024, stderr: 1024 * 1024 }
 
+/** How long is waited for a command. */
+interface Limits {
+  readonly firstMs?: number
+  readonly silenceMs?: number | undefined
+  readonly over?: Promise<number>
+}
+
 /**
  * Collects what a command prints, as bytes, until it ends; `sink` takes stdout instead, where it is given. Throws ConnectionError when the
  * connection is lost before the command has ended, when the command says nothing at all for a minute, and when it is silent for longer
- * than `silenceMs` after that, where it is given; ProvisionError when it prints without end.
+ * than `silenceMs` after that, where it is given; ProvisionError when it prints without end. `over` may know earlier that all was said, and
+ * with which exit code: the session's own end is then waited for no longer than two seconds.
  */
 export function collect(
   channel: ClientChannel,
   address: string,
   sink?: (chunk: Buffer) => void,
-  { firstMs = patience.firstWord, silenceMs }: { readonly firstMs?: number; readonly silenceMs?: number | undefined } = {},
+  { firstMs = patience.firstWord, silenceMs, over }: Limits = {},
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const giveUp = (what: string, ms: number) => () => {
@@ -94,7 +105,9 @@ export function collect(
       channel.destroy()
     }
     let timer = setTimeout(giveUp('ran nothing', firstMs), firstMs)
+    let ending = false
     const heard = () => {
+      if (ending) return
       clearTimeout(timer)
       if (silenceMs !== undefined) timer = setTimeout(giveUp('said nothing more', silenceMs), silenceMs)
     }
@@ -111,11 +124,20 @@ export function collect(
     channel.on('data', sink ?? keep('stdout'))
     channel.stderr.on('data', keep('stderr'))
     channel.on('error', () => undefined)
+    const end = (code: number) => resolve({ code, stdout: Buffer.concat(kept.stdout), stderr: Buffer.concat(kept.stderr) })
+    void over?.then((code) => {
+      ending = true
+      clearTimeout(timer)
+      timer = setTimeout(() => {
+        end(code)
+        channel.destroy()
+      }, patience.end)
+    })
     channel.on('close', () => {
       clearTimeout(timer)
       const code = codes.get(channel)
       if (code === undefined) reject(lost(address))
-      else resolve({ code, stdout: Buffer.concat(kept.stdout), stderr: Buffer.concat(kept.stderr) })
+      else end(code)
     })
   })
 }

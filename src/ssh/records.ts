@@ -29,11 +29,30 @@ export function records(nonce: string, { record, data }: Listener): (chunk: Buff
   }
 }
 
-/** What stands after the start record; nothing when the script never began. */
+/** What stands after the start record, and before the end record where there is one; nothing when the script never began. */
 export function afterStart(output: Buffer, nonce: string): Buffer | undefined {
   const mark = Buffer.concat([begin(nonce), Buffer.from('start\n')])
   const at = output.indexOf(mark)
-  return at < 0 ? undefined : output.subarray(at + mark.length)
+  if (at < 0) return undefined
+  const end = output.indexOf(endMark(nonce), at)
+  return output.subarray(at + mark.length, end < 0 ? undefined : end)
+}
+
+const endMark = (nonce: string): Buffer => Buffer.concat([begin(nonce), Buffer.from('end ')])
+
+/** The exit code in a stream's end record, once that has come, in whatever pieces. */
+export function endOf(stream: NodeJS.ReadableStream, nonce: string): Promise<number> {
+  const mark = endMark(nonce)
+  let rest: Buffer = Buffer.alloc(0)
+  return new Promise((resolve) =>
+    stream.on('data', (chunk: Buffer) => {
+      const all = Buffer.concat([rest, chunk])
+      const at = all.indexOf(mark)
+      rest = all.subarray(at < 0 ? -mark.length : at)
+      const said = at < 0 ? null : /^(\d+)\n/.exec(rest.toString('latin1', mark.length, mark.length + 8))
+      if (said !== null) resolve(Number(said[1]))
+    }),
+  )
 }
 
 /** The longest line that is kept whole, in bytes. */

@@ -9,10 +9,12 @@ chmod 700 -- "$run"`
 /** A record on stdout: what comes before the first is noise of the login shell. RS and the nonce begin it, so that no line can be taken for one. */
 const record = (nonce: string): Sh => sh`say() { printf '\036%s %s\n' ${nonce} "$*"; }`
 
-/** A script that reads. sh parses all of it before it runs any of it; its stdin is empty. */
+/** A script that reads. sh parses all of it before it runs any of it; its stdin is empty. It says its end, with its exit code, on both streams. */
 export function reading(script: Sh, nonce: string): Sh {
+  const end = sh`code=$?; printf '\036%s end %s\n' ${nonce} "$code"; printf '\036%s end %s\n' ${nonce} "$code" >&2`
   return sh`{
 printf '\036%s start\n' ${nonce}; printf '\036%s start\n' ${nonce} >&2
+trap ${end.text} EXIT
 ${script}
 } </dev/null
 `

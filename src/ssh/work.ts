@@ -40,6 +40,11 @@ async function follow(
   // Of what it prints: how much was heard, how much of that is sent a second time, and how much there is.
   let [heard, again, code, size] = [0, 0, -1, -1]
 
+  const over = Promise.withResolvers<number>()
+  const isOver = (): void => {
+    if (state === 'end' && heard === size) over.resolve(0)
+  }
+
   const record = (words: string): void => {
     const [word, ...rest] = words.split(' ')
     if (word === 'start') state = 'stream'
@@ -49,6 +54,7 @@ async function follow(
     ;[state, code, size] = ['end', Number(rest[0]), Number(rest[1])]
     if (size <= little) again = heard
     else channel.write(`${heard}\n`)
+    isOver()
   }
   const data = (bytes: Buffer): void => {
     if (state === 'noise') return
@@ -57,9 +63,10 @@ async function follow(
     heard += fresh.length
     last = Buffer.concat([last, fresh]).subarray(-little)
     lines.add(fresh)
+    isOver()
   }
 
-  const collected = collect(channel, address, records(nonce, { record, data }))
+  const collected = collect(channel, address, records(nonce, { record, data }), { over: over.promise })
   channel.write(text)
   const ended = await collected
   if ((state as string) === 'noise') return { ended }
