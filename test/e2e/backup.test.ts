@@ -1,6 +1,7 @@
 import { after, before } from 'node:test'
 import { appendOnlyTests } from './backup/append-only.ts'
 import { databaseTests, withDatabases } from './backup/databases.ts'
+import { withDeclared } from './backup/declared.ts'
 import { drillTests } from './backup/drill.ts'
 import { faultTests } from './backup/faults.ts'
 import { madeTests } from './backup/made.ts'
@@ -15,6 +16,7 @@ const it = () => installed
 before(async () => {
   installed = await install('e2e-backup')
   await withDatabases(installed)
+  await withDeclared(installed)
 })
 
 after(() => installed?.stop())

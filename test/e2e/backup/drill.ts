@@ -6,13 +6,16 @@ import { arrived, submit } from '../../../src/rehearsal/mail.ts'
 import { heard } from '../../../src/rehearsal/prove-ntfy.ts'
 import { listRehearsals } from '../../../src/rehearsal/rehearsal.ts'
 import { sh } from '../../../src/sh.ts'
-import { command, told } from '../harness.ts'
+import { command, type Operator, told } from '../harness.ts'
 import type { Installed } from '../install.ts'
 import { backup, topic } from './on.ts'
 import { mailboxes } from './restore.ts'
 
 /** Where rehearsals are here: below a home in a rehearsal, the names of sockets would be too long. */
 const state = { XDG_STATE_HOME: process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state') }
+
+/** A drill makes a whole host, and compares it. */
+const atLength = ({ operator }: Installed): Operator => ({ ...operator, limit: 900_000 })
 
 /** Last night's archive on a disposable host, compared with what it holds. */
 export function drillTests(it: () => Installed): void {
@@ -25,7 +28,7 @@ export function drillTests(it: () => Installed): void {
         await submit(it().rehearsal, it().inventory.server, one, { to: one.address }),
       )
     assert.equal((await backup(it(), 'now')).code, 0)
-    const run = await command(it().operator, ['restore', '--drill', '--notify'], state)
+    const run = await command(atLength(it()), ['restore', '--drill', '--notify'], state)
     assert.equal(run.code, 0, told(run))
     assert.match(run.stdout, /^✓ [1-9]\d* messages$/m)
     assert.match(run.stdout, /^✓ 9 accounts, with their passwords$/m)
@@ -33,6 +36,10 @@ export function drillTests(it: () => Installed): void {
     assert.match(run.stdout, /^✓ [1-9]\d* messages read over IMAP by 7 accounts$/m)
     assert.match(run.stdout, /^✓ database my_blog of MariaDB$/m)
     assert.match(run.stdout, /^✓ database of nobody’s of MariaDB$/m)
+    assert.match(run.stdout, /^✓ 2 files of a declared folder, \/data\/www\/ouestline$/m)
+    assert.match(run.stdout, /^✓ 1 files of a declared folder, \/sharenfs\/xoyize$/m)
+    assert.match(run.stdout, /^✓ [1-9]\d* bans$/m)
+    assert.match(run.stdout, /^✓ 1 mails that rspamd has learned$/m)
     assert.match(run.stdout, /^the drill of \S+: all of it came back/m)
     const { priority } = await heard(it().rehearsal, topic(it()), ({ title }) => title === 'xoyize.xyz: restore drill passed')
     assert.equal(priority, 2)
@@ -55,7 +62,7 @@ mkdir /root/aside
 key=$(sqlite3 -readonly /var/lib/maddy/imapsql.db 'SELECT extBodyKey FROM msgs ORDER BY mboxId DESC, msgId DESC LIMIT 1')
 mv "/var/lib/maddy/messages/$key" /root/aside/`)
     assert.equal((await backup(it(), 'now')).code, 0)
-    const run = await command(it().operator, ['restore', '--drill'], state)
+    const run = await command(atLength(it()), ['restore', '--drill'], state)
     await it().host.must(sh`mv /root/aside/* /var/lib/maddy/messages/`)
     assert.equal(run.code, 2, told(run))
     assert.match(run.stdout, /^✗ \d+ messages of the database have their files: 1 have none/m)

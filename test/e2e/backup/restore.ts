@@ -12,6 +12,7 @@ import { sh } from '../../../src/sh.ts'
 import { begin, command, edit, isSettled, type Operator, provision, told } from '../harness.ts'
 import type { Installed } from '../install.ts'
 import { databasesOn } from './databases.ts'
+import { declaredOn } from './declared.ts'
 import { backup } from './on.ts'
 
 /** The machine burns, and the same server with the same mail is back in one command. */
@@ -34,7 +35,7 @@ export function restoreTests(it: () => Installed): void {
       await arrived(rehearsal, inventory.server, one, await fromPeer(rehearsal, one.address))
     }
     await host.must(sh`
-echo 'a page of ours' > /var/caddy/www/ouestline.xyz/index.html
+echo 'a page of ours' > /var/caddy/www/cinay.eu/index.html
 runuser -u xouser -- sh -c 'echo notes > /home/xouser/notes'`)
     const run = await backup(it(), 'now')
     assert.equal(run.code, 0, told(run))
@@ -59,7 +60,7 @@ runuser -u xouser -- sh -c 'echo notes > /home/xouser/notes'`)
     assert.match(restored.stdout, new RegExp(`PTR of ${machine.address} and of .*: mx1\\.xoyize\\.xyz\\.`))
   })
 
-  test('restore: every message, DKIM key, certificate, ACME account, ssh host key, site and row of a database is the same', async () => {
+  test('restore: every message, DKIM key, certificate, ACME account, ssh host key, site, export, row of a database and ban is the same, and what rspamd has learned', async () => {
     const after = await serverOn(there, there.host, it())
     assert.deepEqual(after, before)
   })
@@ -102,6 +103,7 @@ interface Server {
   readonly messages: readonly string[]
   readonly files: readonly string[]
   readonly databases: string
+  readonly declared: string
 }
 
 async function serverOn(rehearsal: Rehearsal, host: Machine, on: Installed): Promise<Server> {
@@ -119,6 +121,7 @@ async function serverOn(rehearsal: Rehearsal, host: Machine, on: Installed): Pro
     accounts: await lines(host.must(sh`sqlite3 -readonly /var/lib/maddy/credentials.db 'SELECT key, value FROM passwords'`)),
     messages: messages.toSorted(),
     databases: await databasesOn(host),
+    declared: await declaredOn(host),
     files: await lines(
       host.must(sh`cd /
 find var/lib/maddy/dkim_keys var/lib/acme var/lib/certificates var/caddy/www var/lib/caddy/caddy/acme var/lib/caddy/caddy/certificates \
