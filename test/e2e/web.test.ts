@@ -79,7 +79,9 @@ test('web: port 80 leads to 443, and 443/udp speaks HTTP/3', async () => {
 
 test('web: a site that leaves the inventory leaves the host, and its folder stays', async () => {
   edit(it.operator, (document) => document.deleteIn(['sites', 1]))
-  assert.deepEqual(await it.correct(), ['file:/etc/caddy/Caddyfile', 'service:caddy.service'])
+  // What is archived and what the probe asks for are those of the inventory.
+  const others = ['file:/usr/local/sbin/provision-backup', 'file:/etc/provision/probe.conf']
+  assert.deepEqual(await it.correct(), ['file:/etc/caddy/Caddyfile', 'service:caddy.service', ...others])
   assert.equal((await ask(it.rehearsal, { url: 'ouestline.xyz/' })).status, 0)
   await it.host.must(sh`test -d /var/caddy/www/ouestline.xyz`)
 })
