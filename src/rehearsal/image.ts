@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, writeFileSync } from 'node:fs'
 import { arch } from 'node:os'
 import { basename, join } from 'node:path'
 import { type Sh, sh } from '../sh.ts'
@@ -7,7 +7,7 @@ import { local, must } from './local.ts'
 import { locked } from './lock.ts'
 import type { Mirror } from './mirror.ts'
 import { removeTraces, runIn } from './nspawn.ts'
-import { mountOverlay, unmountBelow } from './overlay.ts'
+import { mountOverlay, removeTree, unmountBelow } from './overlay.ts'
 import { cacheDirectory } from './paths.ts'
 
 /** One thing that is done to a Debian 12, once: packages, then a script. Kept as an overlay layer under the hash of it all. */
@@ -66,7 +66,8 @@ async function once(directory: string, build: () => Promise<void>): Promise<void
 async function buildBase({ mirror, proxy, onProgress }: Workshop, directory: string): Promise<void> {
   onProgress('building the base system (once; about half a minute)')
   const unfinished = `${directory}.new`
-  rmSync(unfinished, { recursive: true, force: true })
+  // mmdebstrap that was killed leaves what it has mounted.
+  await removeTree(unfinished)
   const options = [`Acquire::http::Proxy "${proxy}";`, ...mirror.options].flatMap((option) => ['--aptopt', option])
   // mmdebstrap leaves its apt options, and copies of this machine's resolv.conf and hostname.
   const clean =
@@ -98,8 +99,7 @@ async function buildLayer(
     await unmountBelow(site)
     renameSync(join(site, 'upper'), directory)
   } finally {
-    await unmountBelow(site)
-    rmSync(site, { recursive: true, force: true })
+    await removeTree(site)
     await removeTraces(cgroup)
   }
 }

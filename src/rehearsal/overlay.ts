@@ -24,6 +24,12 @@ export async function unmountBelow(directory: string): Promise<void> {
   for (const point of mountsBelow(directory).toReversed()) await must(directory, `unmounting ${point}`, local`umount ${point}`)
 }
 
+/** Removes a directory with all below it, once nothing is mounted there: what was killed left this machine's /proc or /sys in it. */
+export async function removeTree(directory: string): Promise<void> {
+  await unmountBelow(directory)
+  rmSync(directory, { recursive: true, force: true })
+}
+
 /** The mounts at or below a directory, in the order in which they were made. */
 export function mountsBelow(directory: string): readonly string[] {
   const points = [...readFileSync('/proc/self/mountinfo', 'utf8').matchAll(/^\S+ \S+ \S+ \S+ (\S+) /gm)].map(([, point]) =>

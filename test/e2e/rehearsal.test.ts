@@ -10,6 +10,7 @@ import { bare, oneSession, sshSocket, ufwOn } from '../../src/rehearsal/images.t
 import { until } from '../../src/rehearsal/local.ts'
 import type { Machine } from '../../src/rehearsal/machine.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
+import { removeTree } from '../../src/rehearsal/overlay.ts'
 import { findRehearsal, listRehearsals, startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
 import { sh } from '../../src/sh.ts'
 
@@ -238,6 +239,19 @@ test('rehearsal: one whose maker was killed half way is taken away', async () =>
   assert.equal(findRehearsal('e2e-dead'), undefined, 'it is not whole')
   await stopRehearsal('e2e-dead')
   assert.deepEqual(await traces(words), [])
+})
+
+test('rehearsal: a base whose building was killed is removed with what was mounted in it, and nothing behind those mounts', async () => {
+  const [behind, unfinished] = ['behind', 'unfinished'].map((name) => join(mkdtempSync(join(tmpdir(), 'mounts-')), name)) as [
+    string,
+    string,
+  ]
+  await $`mkdir -p ${join(behind, 'kept')} ${join(unfinished, 'sys/inner')}`
+  await $`mount --bind ${behind} ${join(unfinished, 'sys')} && mount -t tmpfs none ${join(unfinished, 'sys/kept')}`
+  await $`mount -o remount,bind,ro ${join(unfinished, 'sys')}`
+  await removeTree(unfinished)
+  assert.equal(existsSync(unfinished), false)
+  assert.equal(existsSync(join(behind, 'kept')), true)
 })
 
 test('rehearsal: nothing is left of it once it is stopped', async () => {
