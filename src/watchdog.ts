@@ -14,7 +14,8 @@ export const overdue = 'overdue'
  * whose first program alone was ended, `wc -l` would say that there is nothing. It costs a fork a second, in the
  * foreground: the `wait` of dash 0.5.12 sometimes misses the end of what it waits for.
  */
-export const watchdog = (nonce: string, limit: number): Sh => sh`{
+export const watchdog = (nonce: string, limit: number): Sh => sh`read -r parent rest </proc/self/stat
+{
 children_of() { children=''; read -r children <"/proc/$1/task/$1/children" || :; }
 stop() {
   kill -STOP "$1"
@@ -22,10 +23,11 @@ stop() {
   children_of "$1"
   for child in $children; do stop "$child"; done
 }
-read -r self name state parent rest </proc/self/stat
+read -r self rest </proc/self/stat
 last='' seconds=0
 while :; do
   sleep 1 3>&-
+  # Not the parent that it was started by: then the probe is gone, and the children of whoever adopted this one are nobody's sections.
   read -r self name state now rest </proc/self/stat
   [ "$now" = "$parent" ] || exit 0
   children_of "$parent"

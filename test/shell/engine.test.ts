@@ -24,6 +24,7 @@ import { Secret } from '../../src/secret.ts'
 import { sh } from '../../src/sh.ts'
 import type { Shell } from '../../src/shell.ts'
 import { playbook, step } from '../../src/step.ts'
+import { watchdog } from '../../src/watchdog.ts'
 import { converge, localShell } from '../local-shell.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'provision-engine-'))
@@ -236,6 +237,17 @@ test('probe: of a kind that does not answer in time nothing is known, and why is
   }
   const { states } = await probe(hung, [file({ path: '/etc/motd', content: '' })])
   assert.deepEqual(states.get('file:/etc/motd'), { type: 'unknown', why: 'the probe of file did not end within 20 s' })
+})
+
+test('probe: its watchdog ends when nobody is left to watch, and takes nobody else for a section', async () => {
+  // Killed before the watchdog has begun.
+  const { text } = watchdog('mark', 20)
+  const late = text.replace('{\n', '{\nsleep 0.5\n')
+  assert.notEqual(late, text)
+  const began = performance.now()
+  const { signal } = spawnSync('dash', ['-s'], { input: `${late}\nkill -9 $$`, timeout: 15_000 })
+  assert.equal(signal, 'SIGKILL')
+  assert.ok(performance.now() - began < 10_000)
 })
 
 test('probe: its watchdog ends with it', async () => {
