@@ -43,7 +43,8 @@ export async function install(prefix: string): Promise<Installed> {
   try {
     const operator = await operatorIn(rehearsal)
     if (there !== undefined) await restart(there)
-    const first = await provision(operator, ['--yes'])
+    // With empty caches it builds maddy and Caddy before it begins.
+    const first = await provision({ ...operator, limit: 1_800_000 }, ['--yes'])
     assert.equal(first.code, 0, told(first))
     if (corrected(first).length > 0) await rehearsal.host.snapshot(asInstalled)
     const inventory = await loadInventory(operator.inventory, reference.name)
