@@ -1,18 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import type { Drift } from './drift.ts'
 import { ProvisionError } from './errors.ts'
 import { keeping, told } from './history.ts'
-import type { Change, Resource } from './kind.ts'
 import { places } from './probe.ts'
 import { redact, type Sh, sh } from './sh.ts'
 import type { Shell } from './shell.ts'
 import type { Step } from './step.ts'
-
-/** One resource that is not as declared: what was found, and what differs. */
-export interface Drift {
-  readonly resource: Resource
-  readonly current: unknown
-  readonly changes: readonly Change[]
-}
 
 /** What a run hears while a step is corrected. */
 export interface Listener {

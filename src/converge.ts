@@ -1,4 +1,5 @@
-import { act, type Drift, type Listener } from './act.ts'
+import { act, type Listener } from './act.ts'
+import type { Drift } from './drift.ts'
 import { ProvisionError } from './errors.ts'
 import { probe, type Reading, type States } from './probe.ts'
 import type { Shell } from './shell.ts'

@@ -1,4 +1,4 @@
-import type { Drift } from './act.ts'
+import type { Drift } from './drift.ts'
 import { type Sh, sh } from './sh.ts'
 
 /** One thing that a run has done to the host. */

@@ -21,4 +21,5 @@ export { type NebulaNode, nebulaEnds, nebulaNode } from './inventory/nebula-node
 export { type Opening, openings } from './inventory/openings.ts'
 export { networkOf } from './inventory/overlay.ts'
 export { certificateKey, dkimFiles, firstKey, liveKeys, type Rotation } from './inventory/rotation.ts'
-export { type Domain, Server, type Site } from './inventory/server.ts'
+export { Server } from './inventory/server.ts'
+export type { Domain, Site } from './inventory/shape.ts'

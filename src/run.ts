@@ -1,5 +1,6 @@
-import type { Drift, Listener } from './act.ts'
+import type { Listener } from './act.ts'
 import { correct, type Leave, look, lookAt, type StepPlan, verify } from './converge.ts'
+import type { Drift } from './drift.ts'
 import { ConnectionError, Interrupted, ProvisionError } from './errors.ts'
 import { guarded } from './guard.ts'
 import type { Artifact } from './kind.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import type * as z from 'zod'
-import { ServerShape } from '../src/inventory/server.ts'
+import { ServerShape } from '../src/inventory/shape.ts'
 import { readYaml } from '../src/inventory/yaml.ts'
 
 /** What somebody might try to get executed, in a shell, in YAML, in a configuration file. */

@@ -4,7 +4,8 @@ import { plan } from '../plan.ts'
 import { Secret } from '../secret.ts'
 import { contents, diffLines } from './diff.ts'
 import type { Io } from './io.ts'
-import { type OpenOptions, open } from './open.ts'
+import { open } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /**
  * Prints what was edited on the host since we wrote it, and how to keep it: a playbook of one's own that declares that text.

@@ -1,26 +1,13 @@
-import type { Drift } from '../act.ts'
 import { edited } from '../converge.ts'
 import { factsProbe, parseFacts } from '../dns/facts.ts'
+import type { Drift } from '../drift.ts'
 import { noTerminal, ProvisionError } from '../errors.ts'
 import { count, type Plan, plan, select } from '../plan.ts'
 import type { Failure, RunHooks } from '../run.ts'
 import type { Step } from '../step.ts'
+import type { ApplyOptions } from './apply-options.ts'
 import type { Io } from './io.ts'
-import { type Opened, type OpenOptions, open } from './open.ts'
-
-/** What `provision --host X` may be told. */
-export interface ApplyOptions extends OpenOptions {
-  readonly check: boolean
-  readonly diff: boolean
-  readonly yes: boolean
-  /** What was edited on the host goes too; a copy is kept there. */
-  readonly overwrite?: boolean | undefined
-  /** What differs in the zones is published without a question. */
-  readonly publish?: boolean | undefined
-  readonly only: readonly string[] | undefined
-  /** The mail domain whose sites a run waits for; all of them when left out. */
-  readonly domain?: string | undefined
-}
+import { type Opened, open } from './open.ts'
 
 /**
  * Shows the plan of the host and its zones, asks once, and corrects. Returns the exit code: 0 done or nothing to do, 1 could not look,

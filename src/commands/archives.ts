@@ -5,7 +5,8 @@ import type { Sh } from '../sh.ts'
 import type { Connection } from '../ssh/options.ts'
 import { must } from './backup.ts'
 import type { Io } from './io.ts'
-import { type Opened, type OpenOptions, open } from './open.ts'
+import { type Opened, open } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /** Where an archive comes from, and how it gets onto the host, below its `restorePlace`. */
 export interface Source {

@@ -7,7 +7,7 @@ import type { Reach } from '../inventory/reach.ts'
 import type { Connection, RootSecret } from '../ssh/options.ts'
 import { type Ask, loaded, login, operatorKey } from '../ssh.ts'
 import type { Io } from './io.ts'
-import type { OpenOptions } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /** A login that begins as soon as it is known where the host is: it takes its time to answer, and the rest is prepared meanwhile. */
 export interface Arrival {

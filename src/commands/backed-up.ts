@@ -1,6 +1,6 @@
 import { ProvisionError } from '../errors.ts'
 import { type Inventory, loadInventory, type Server } from '../inventory.ts'
-import type { OpenOptions } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /** An inventory whose server has backups. Throws ProvisionError for one that has none. */
 export async function backedUp({ inventory: dir, host }: Pick<OpenOptions, 'inventory' | 'host'>): Promise<{

@@ -5,7 +5,8 @@ import { type Sh, sh } from '../sh.ts'
 import type { Connection } from '../ssh/options.ts'
 import { backedUp } from './backed-up.ts'
 import type { Io } from './io.ts'
-import { type Opened, type OpenOptions, open } from './open.ts'
+import { type Opened, open } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 import { keepRepositoryKey } from './repository-key.ts'
 
 type Print = (line: string) => void

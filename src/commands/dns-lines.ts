@@ -1,9 +1,11 @@
 import { dkimName, dkimRecord, readDkim } from '../dns/dkim.ts'
-import { type DnsRecord, desiredRecords } from '../dns/records.ts'
+import type { DnsRecord } from '../dns/record.ts'
+import { desiredRecords } from '../dns/records.ts'
 import { recordText } from '../dns/zone.ts'
 import { dkimFiles, type Server } from '../inventory.ts'
 import type { Io } from './io.ts'
-import { type OpenOptions, open } from './open.ts'
+import { open } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /** What a change of the inventory means for the zones: the records to publish and to take back, and who does that. */
 export function recordLines(before: Server, after: Server, publishes = false): readonly string[] {

@@ -1,10 +1,12 @@
 import { readFacts } from '../dns/facts.ts'
 import { publishingKeys } from '../dns/providers.ts'
-import { type DnsRecord, desiredRecords, type HostFacts } from '../dns/records.ts'
+import type { DnsRecord, HostFacts } from '../dns/record.ts'
+import { desiredRecords } from '../dns/records.ts'
 import { ProvisionError } from '../errors.ts'
 import { type Inventory, loadInventory, type Server } from '../inventory.ts'
 import type { Io } from './io.ts'
-import { type OpenOptions, open } from './open.ts'
+import { open } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /** What the commands about the DNS may be told. */
 export interface DnsOptions extends OpenOptions {

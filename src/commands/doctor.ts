@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
-import { CouldNotLook } from '../doctor/check.ts'
 import { checks } from '../doctor/checks.ts'
+import { CouldNotLook } from '../doctor/could-not-look.ts'
 import { dnsThrough } from '../doctor/dns.ts'
 import { examine, type Result } from '../doctor/examine.ts'
 import { memoryFile, recall, remember, turns } from '../doctor/memory.ts'
@@ -16,7 +16,8 @@ import { seconds } from '../ui/report.ts'
 import { countLine, resultLines, turnLines } from '../ui/verdicts.ts'
 import { arrival } from './arrival.ts'
 import type { Io } from './io.ts'
-import { load, type OpenOptions } from './open.ts'
+import { load } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /** What `provision doctor` may be told. */
 export interface DoctorOptions extends OpenOptions {

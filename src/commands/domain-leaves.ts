@@ -1,14 +1,15 @@
 import { isEmpty } from '../dns/changes.ts'
-import { purpose, type Said } from '../dns/meaning.ts'
+import { purpose } from '../dns/meaning.ts'
 import { plannedChange } from '../dns/planned.ts'
 import { providerOf, publishingKeys } from '../dns/providers.ts'
-import { type DnsRecord, goneRecords } from '../dns/records.ts'
+import type { DnsRecord, Said } from '../dns/record.ts'
+import { goneRecords } from '../dns/records.ts'
 import { resolvers } from '../dns/servers.ts'
 import type { Inventory, Server } from '../inventory.ts'
 import { changeLines, publishZones } from './dns-publish.ts'
 import { hostFacts } from './dns-wanted.ts'
 import type { Io } from './io.ts'
-import type { OpenOptions } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /** What of ours is in the zones and goes with a change of the inventory. */
 export interface Leaving {

@@ -17,7 +17,7 @@ import { seconds } from '../ui/report.ts'
 import { chosen, needSecrets } from './archives.ts'
 import { backedUp } from './backed-up.ts'
 import type { Io } from './io.ts'
-import type { OpenOptions } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 import { restore } from './restore.ts'
 
 /** What `provision restore --drill` may be told. */

@@ -1,7 +1,8 @@
 import { Interrupted, noTerminal, ProvisionError } from '../errors.ts'
 import { listInventories, namesOf } from '../inventory/load.ts'
 import { type End, endLines, jsonReport, type Report, seconds, textReport } from '../ui/report.ts'
-import { type ApplyOptions, apply } from './apply.ts'
+import { apply } from './apply.ts'
+import type { ApplyOptions } from './apply-options.ts'
 import type { Io } from './io.ts'
 import { stopSignals } from './signals.ts'
 

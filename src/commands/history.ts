@@ -4,7 +4,7 @@ import { reachOf } from '../inventory/reach.ts'
 import { loadInventory } from '../inventory.ts'
 import { arrival } from './arrival.ts'
 import type { Io } from './io.ts'
-import type { OpenOptions } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /** What `provision history` may be told. */
 export interface HistoryOptions extends OpenOptions {

@@ -1,5 +1,6 @@
 import type { Io } from './io.ts'
-import { load, type OpenOptions } from './open.ts'
+import { load } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /** Prints the ids and titles of playbooks and steps, in the order of the install. */
 export async function list(options: OpenOptions, io: Io, out: (line: string) => void): Promise<number> {

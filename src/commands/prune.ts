@@ -2,7 +2,7 @@ import { borgHere } from '../borg-here.ts'
 import { noTerminal, ProvisionError } from '../errors.ts'
 import { backedUp } from './backed-up.ts'
 import type { Io } from './io.ts'
-import type { OpenOptions } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /**
  * Removes what is old from a repository to which the host only adds: from here, with a key of the operator's own. First it shows

@@ -1,7 +1,8 @@
 import { ProvisionError } from '../errors.ts'
 import { sh } from '../sh.ts'
 import type { Io } from './io.ts'
-import { type Opened, type OpenOptions, open } from './open.ts'
+import { type Opened, open } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /** What the store calls the key of a borg repository. */
 export const repositoryKeyName = 'backup/repository-key'

@@ -3,7 +3,7 @@ import { fetch, placeMail } from '../restore.ts'
 import { apply } from './apply.ts'
 import { over, repository, worked } from './archives.ts'
 import type { Io } from './io.ts'
-import type { RestoreOptions } from './restore.ts'
+import type { RestoreOptions } from './restore-options.ts'
 
 /** Puts back the mail of an archive; what is there is kept. */
 export async function restoreMail(options: RestoreOptions, io: Io): Promise<number> {

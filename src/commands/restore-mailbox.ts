@@ -8,7 +8,7 @@ import { needSecrets, over, repository, worked } from './archives.ts'
 import { backedUp } from './backed-up.ts'
 import { must } from './backup.ts'
 import type { Io } from './io.ts'
-import type { OpenOptions } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /** What `provision restore --mailbox` may be told. */
 export interface MailboxOptions extends OpenOptions {

@@ -13,17 +13,10 @@ import { backedUp } from './backed-up.ts'
 import { must } from './backup.ts'
 import { recordLines } from './dns-lines.ts'
 import type { Io } from './io.ts'
-import { load, type Opened, type OpenOptions } from './open.ts'
+import { load, type Opened } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 import { restoreMail } from './restore-mail.ts'
-
-/** What `provision restore` may be told. */
-export interface RestoreOptions extends OpenOptions {
-  readonly yes: boolean
-  /** The last one when left out. */
-  readonly archive?: string | undefined
-  /** Only the mail, of a host that is there. */
-  readonly mail: boolean
-}
+import type { RestoreOptions } from './restore-options.ts'
 
 /** What has to be there before the data: the system, its users, and what talks to the repository. The rest finds the data in its place. */
 export const before = [

@@ -6,7 +6,7 @@ import type { Edit, Edited } from '../inventory/edit.ts'
 import { type Inventory, loadInventory } from '../inventory.ts'
 import { replaceFile, whileLocked } from '../replace.ts'
 import type { Io } from './io.ts'
-import type { OpenOptions } from './open.ts'
+import type { OpenOptions } from './open-options.ts'
 
 /** An inventory that may be written to, and its text. */
 export interface Writable {

@@ -6,26 +6,11 @@ import { who } from '../who.ts'
 import { correct as correctHost, known } from './change.ts'
 import { publishZones } from './dns-publish.ts'
 import { canPublish } from './dns-wanted.ts'
-import type { Io } from './io.ts'
 import { open } from './open.ts'
 import { near, rewrite, type Writable } from './rewrite.ts'
-import type { RotateOptions } from './rotate.ts'
+import type { Held, Those } from './rotate-held.ts'
 import { byHand, keptFor, nextRecords, retiredRecords, seen, type Zones } from './rotate-zones.ts'
-import type { Rotated, Turning } from './rotations.ts'
-
-/** What a move is made with. */
-export interface Held {
-  readonly what: Rotated
-  readonly found: Writable
-  readonly options: RotateOptions
-  readonly io: Io
-  /** The operator has said yes to what follows. */
-  readonly agreed: boolean
-  readonly now: Date
-}
-
-/** With which of them. */
-export type Those = readonly Turning[]
+import type { Turning } from './rotations.ts'
 
 /** Each returns the inventory as it is after it, or the exit code of a command that ends here. */
 export const moves: Readonly<Record<Exclude<Move['do'], 'wait'>, (held: Held, those: Those) => Promise<Writable | number>>> = {

@@ -2,7 +2,8 @@ import { seenAt } from '../dns/at-server.ts'
 import { checkZones } from '../dns/check.ts'
 import { NoAnswer } from '../dns/client.ts'
 import { differences, wantedOf } from '../dns/compare.ts'
-import { type DnsRecord, desiredRecords, goneRecords, type HostFacts } from '../dns/records.ts'
+import type { DnsRecord, HostFacts } from '../dns/record.ts'
+import { desiredRecords, goneRecords } from '../dns/records.ts'
 import { retired } from '../dns/rotation.ts'
 import { authorities, resolvers } from '../dns/servers.ts'
 import { recordText } from '../dns/zone.ts'
@@ -10,7 +11,7 @@ import { ProvisionError } from '../errors.ts'
 import { once } from '../once.ts'
 import { checkLines, exitCode } from '../ui/zones.ts'
 import { hostFacts } from './dns-wanted.ts'
-import type { Held, Those } from './rotate-moves.ts'
+import type { Held, Those } from './rotate-held.ts'
 
 /** Of some zones the records that a move is about. */
 export type Zones = ReadonlyMap<string, readonly DnsRecord[]>

@@ -2,19 +2,10 @@ import { minute, nextMove, nextTurn } from '../dns/rotation.ts'
 import { ProvisionError } from '../errors.ts'
 import { writable } from './change.ts'
 import type { Io } from './io.ts'
-import type { OpenOptions } from './open.ts'
 import type { Writable } from './rewrite.ts'
-import { type Held, moves } from './rotate-moves.ts'
+import type { Held, RotateOptions } from './rotate-held.ts'
+import { moves } from './rotate-moves.ts'
 import type { Rotated } from './rotations.ts'
-
-/** What `provision dkim rotate` and `provision tlsa rotate` may be told. */
-export interface RotateOptions extends OpenOptions {
-  readonly yes: boolean
-  /** One domain, else all. */
-  readonly domain?: string | undefined
-  /** What the new key is called. */
-  readonly named?: string | undefined
-}
 
 /**
  * Changes a key that others find in the DNS: the next one is made and published; once every name server shows it, it is used; the old

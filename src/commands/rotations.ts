@@ -1,5 +1,5 @@
 import { dkimName } from '../dns/dkim.ts'
-import type { HostFacts } from '../dns/records.ts'
+import type { HostFacts } from '../dns/record.ts'
 import { dkimPace, nameOf, type Pace, tlsaPace } from '../dns/rotation.ts'
 import { type Edit, setDkim, setTlsa } from '../inventory/edit.ts'
 import { certificateKey, dkimFiles, type Rotation, type Server } from '../inventory.ts'

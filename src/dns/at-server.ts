@@ -1,7 +1,7 @@
 import { type Asking, ask, inParallel, type NameServer, NoAnswer } from './client.ts'
 import { type Difference, differences, type Wanted } from './compare.ts'
 import { dataOf, partsOf } from './data.ts'
-import type { Said } from './meaning.ts'
+import type { Said } from './record.ts'
 import type { Authority } from './servers.ts'
 
 /** Whether a name server speaks for a zone. */

@@ -1,6 +1,6 @@
 import type { Difference } from './compare.ts'
-import { purpose, type Said } from './meaning.ts'
-import type { DnsRecord } from './records.ts'
+import { purpose } from './meaning.ts'
+import type { DnsRecord, Said } from './record.ts'
 import type { ZoneChange } from './update.ts'
 
 /**

@@ -1,5 +1,5 @@
-import { isSingle, purpose, risk, type Said, sameMeaning } from './meaning.ts'
-import type { DnsRecord } from './records.ts'
+import { isSingle, purpose, risk, sameMeaning } from './meaning.ts'
+import type { DnsRecord, Said } from './record.ts'
 
 /** One thing in which a zone is not what it should be. */
 export interface Difference {

@@ -1,6 +1,6 @@
 import type { Answer, TxtAnswer } from 'dns-packet'
 import { shortest } from '../addresses.ts'
-import type { Said } from './meaning.ts'
+import type { Said } from './record.ts'
 
 /** What an answer says, as `data` of a record of ours; undefined for types that we do not know. */
 export function dataOf(answer: Answer): string | undefined {

@@ -1,6 +1,6 @@
 import { dkimFiles } from '../inventory.ts'
 import { type Sh, sh } from '../sh.ts'
-import type { DnsRecord } from './records.ts'
+import type { DnsRecord } from './record.ts'
 
 /** The name under which it is published. */
 export const dkimName = (domain: string, selector: string): string => `${selector}._domainkey.${domain}`

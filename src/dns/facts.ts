@@ -4,7 +4,7 @@ import { certificateKey, dkimFiles, liveKeys, type Server } from '../inventory.t
 import { type Sh, sh } from '../sh.ts'
 import type { Shell } from '../shell.ts'
 import { dkimValue } from './dkim.ts'
-import type { HostFacts } from './records.ts'
+import type { HostFacts } from './record.ts'
 
 type Asked = Pick<Server, 'domains' | 'mail'>
 

@@ -1,14 +1,5 @@
 import { canonical } from './data.ts'
-import type { DnsRecord } from './records.ts'
-
-/** What is in a zone, said without its TTL. */
-export interface Said extends Pick<DnsRecord, 'name' | 'data'> {
-  readonly type: DnsRecord['type'] | 'CNAME' | 'DS' | 'NS'
-  /** Of a TXT that came from the network: the pieces that it is in there. */
-  readonly parts?: readonly Uint8Array[] | undefined
-  /** Of what came from the network: how long others keep it, in seconds. */
-  readonly ttl?: number | undefined
-}
+import type { Said } from './record.ts'
 
 /** Two records that mean the same, in whatever words: SPF, DMARC and their like by what they say. */
 export function sameMeaning(a: Said, b: Said): boolean {

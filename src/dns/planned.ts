@@ -1,7 +1,7 @@
 import { changeOf } from './changes.ts'
 import { type Difference, differences, wantedOf } from './compare.ts'
 import type { Provider } from './providers/provider.ts'
-import type { DnsRecord } from './records.ts'
+import type { DnsRecord } from './record.ts'
 import type { ZoneChange } from './update.ts'
 
 /** What has to be done to a zone that should have these records, where it is kept, and what was found different there. Throws as the provider does. */

@@ -3,28 +3,7 @@ import { reverseName } from '../addresses.ts'
 import { mtaStsPolicy } from '../inventory/derived.ts'
 import { type Domain, liveKeys, type Server } from '../inventory.ts'
 import { dkimName } from './dkim.ts'
-
-/** One record. The name is absolute, without its final dot; `data` is as in a zone file, but a TXT is its text as it is. */
-export interface DnsRecord {
-  readonly name: string
-  readonly type: 'A' | 'AAAA' | 'CAA' | 'MX' | 'PTR' | 'SRV' | 'TLSA' | 'TXT'
-  readonly ttl: number
-  readonly data: string
-  /** One of ours that shall not be there any more: what says the same goes, and nothing else at that name. */
-  readonly absent?: true
-}
-
-/** What the inventory does not know: it is made on the host. What is left out is not published. */
-export interface HostFacts {
-  /** By domain: the selector and its TXT (`v=DKIM1; k=rsa; p=…`). */
-  readonly dkim?: ReadonlyMap<string, readonly { readonly selector: string; readonly value: string }[]>
-  /** Digest of the mail certificate's key, as it is served: sha256 of the public key, in hex. */
-  readonly tlsa?: readonly string[]
-  /** The same of the keys that it has, had or will have, by their names. */
-  readonly keys?: ReadonlyMap<string, string>
-  /** Files that exist and cannot be read, each with its next move: what they would say is left out. */
-  readonly damaged?: readonly string[]
-}
+import type { DnsRecord, HostFacts } from './record.ts'
 
 type Published = Pick<Server, 'hostname' | 'address' | 'address6' | 'domains' | 'sites' | 'mail' | 'acme' | 'dns'>
 

@@ -1,8 +1,7 @@
 import { createHmac, randomInt, timingSafeEqual } from 'node:crypto'
 import { connect } from 'node:net'
 import { type NameServer, NoAnswer } from './client.ts'
-import type { Said } from './meaning.ts'
-import type { DnsRecord } from './records.ts'
+import type { DnsRecord, Said } from './record.ts'
 import { classes, types, u16, u32, wireData, wireName } from './wire.ts'
 
 /** What is to be done with a zone: what goes, and what comes. */

@@ -1,5 +1,5 @@
 import { type Answer, encode } from 'dns-packet'
-import type { Said } from './meaning.ts'
+import type { Said } from './record.ts'
 
 /** A record's numbers on the wire: RFC 1035, 3.2.2, and RFC 2136 for the classes that only updates have. */
 export const types = {

@@ -1,4 +1,4 @@
-import type { DnsRecord } from './records.ts'
+import type { DnsRecord } from './record.ts'
 
 /** What a zone file has besides records. */
 export interface ZoneHead {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { ImapFlow } from 'imapflow'
 import { createTransport } from 'nodemailer'
-import { CouldNotLook } from './check.ts'
+import { CouldNotLook } from './could-not-look.ts'
 
 /** Who sends, and gets what comes back. */
 export interface Sender {

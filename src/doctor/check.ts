@@ -1,4 +1,5 @@
 import { ProvisionError } from '../errors.ts'
+import { Bogus } from './could-not-look.ts'
 import type { Patient } from './patient.ts'
 
 /** What a check came to. `could not look` is never taken for ok. */
@@ -23,16 +24,6 @@ export interface Check {
   readonly limit?: number
   look(patient: Patient): Promise<readonly Finding[]>
 }
-
-/** It could not be looked at: why, and the next move. */
-export class CouldNotLook extends ProvisionError {
-  constructor(why: string, hint = 'look again later') {
-    super('doctor', why, hint)
-  }
-}
-
-/** A resolver that validates refuses an answer that it gives without validation: that was seen, and is an outage for all who validate. */
-export class Bogus extends CouldNotLook {}
 
 /** It is as it should be. */
 export const ok = (subject: string, message: string): Finding => ({ subject, verdict: 'ok', message })

@@ -1,8 +1,8 @@
 import { Resolver } from 'node:dns/promises'
 import { dataOf } from '../dns/data.ts'
-import type { DnsRecord } from '../dns/records.ts'
+import type { DnsRecord } from '../dns/record.ts'
 import { lookUp, resolvers } from '../dns/servers.ts'
-import { Bogus, CouldNotLook } from './check.ts'
+import { Bogus, CouldNotLook } from './could-not-look.ts'
 
 type Type = DnsRecord['type']
 

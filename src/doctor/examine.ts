@@ -1,4 +1,5 @@
-import { type Check, CouldNotLook, type Finding, unseen, type Verdict, worst } from './check.ts'
+import { type Check, type Finding, unseen, type Verdict, worst } from './check.ts'
+import { CouldNotLook } from './could-not-look.ts'
 import type { Patient } from './patient.ts'
 
 /** How one check went. */

@@ -3,7 +3,7 @@ import type { Resource } from '../kind.ts'
 import { runningUnits } from '../kinds/service.ts'
 import type { Sh } from '../sh.ts'
 import type { Playbook } from '../step.ts'
-import { CouldNotLook } from './check.ts'
+import { CouldNotLook } from './could-not-look.ts'
 import type { Dns } from './dns.ts'
 
 /** The server that is looked at, and the ways to look. */

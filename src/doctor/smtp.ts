@@ -1,6 +1,6 @@
 import { connect as open, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { CouldNotLook } from './check.ts'
+import { CouldNotLook } from './could-not-look.ts'
 import { type Shown, secured, shown } from './tls.ts'
 
 /** Where a mail server is asked, and for which name its certificate should be. */

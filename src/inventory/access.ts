@@ -1,8 +1,8 @@
 import * as z from 'zod'
+import { defaultKeys } from './defaults.ts'
 import * as f from './fields.ts'
 import * as n from './networks.ts'
 import { PublicKey } from './public-key.ts'
-import { defaultKeys } from './reach.ts'
 
 /** Who logs in. */
 export const Admin = z

@@ -1,7 +1,7 @@
 import type * as z from 'zod'
-import type { Conflict } from './conflicts.ts'
+import type { Conflict } from './conflict.ts'
 import { siteUser } from './derived.ts'
-import type { ServerShape } from './server.ts'
+import type { ServerShape } from './shape.ts'
 
 type Shape = z.output<typeof ServerShape>
 

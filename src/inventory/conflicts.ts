@@ -1,15 +1,10 @@
 import type * as z from 'zod'
+import type { Conflict } from './conflict.ts'
 import { inDatabases, inPhp } from './conflicts-php.ts'
 import { accountAddresses, localPart } from './derived.ts'
 import { inFolders } from './folders.ts'
 import { ldapConflicts } from './ldap-conflicts.ts'
-import type { ServerShape } from './server.ts'
-
-/** Something in an inventory that contradicts something else in it. */
-export interface Conflict {
-  readonly path: readonly (string | number)[]
-  readonly message: string
-}
+import type { ServerShape } from './shape.ts'
 
 /** What no field can see by itself: what is there twice, and what points to nothing. */
 export function conflicts(server: z.output<typeof ServerShape>): readonly Conflict[] {

@@ -1,6 +1,6 @@
 import type * as z from 'zod'
-import type { Conflict } from './conflicts.ts'
-import type { ServerShape } from './server.ts'
+import type { Conflict } from './conflict.ts'
+import type { ServerShape } from './shape.ts'
 
 type Shape = z.output<typeof ServerShape>
 

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import type * as z from 'zod'
-import type { Conflict } from './conflicts.ts'
+import type { Conflict } from './conflict.ts'
 import { networkOf } from './overlay.ts'
-import type { ServerShape } from './server.ts'
+import type { ServerShape } from './shape.ts'
 
 /** What contradicts a directory of people in the rest of an inventory. */
 export function* ldapConflicts({

@@ -9,7 +9,7 @@ import { openStore, type Store } from '../secrets.ts'
 import { root } from '../text.ts'
 import { turn } from '../turn.ts'
 import { type InventoryText, readYaml } from './read.ts'
-import type { Server } from './server.ts'
+import type { Server } from './shape.ts'
 
 /** One server's inventory: what it says, where it is, and its secrets. */
 export interface Inventory {

@@ -3,7 +3,7 @@ import { bits } from '../addresses.ts'
 import { ProvisionError } from '../errors.ts'
 import { certificatesIn, keyIn, type NebulaCertificate, signedBy } from '../nebula/certificate.ts'
 import type { Secret } from '../secret.ts'
-import type { Server } from './server.ts'
+import type { Server } from './shape.ts'
 
 type Declared = Pick<NonNullable<Server['nebula']>, 'address' | 'ca' | 'certificate' | 'key'>
 

@@ -1,5 +1,5 @@
 import { networkOf } from './overlay.ts'
-import type { Server } from './server.ts'
+import type { Server } from './shape.ts'
 
 /** One thing that is let in. */
 export interface Opening {

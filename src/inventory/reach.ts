@@ -1,4 +1,5 @@
-import type { Server } from './server.ts'
+import { defaultKeys, defaultPort } from './defaults.ts'
+import type { Server } from './shape.ts'
 
 /** What of a server says how it is reached. */
 export type Reach = {
@@ -21,12 +22,6 @@ export const reachOf = ({
   admin: { user, keys },
   ssh: { port },
 })
-
-/** Where sshd listens when an inventory does not say. */
-export const defaultPort = 55148
-
-/** Whose keys let the admin in when an inventory does not say: those of whoever runs this. */
-export const defaultKeys: readonly ['operator'] = ['operator']
 
 /**
  * How a server is reached, from an inventory that nothing was checked of yet: a host may be on its way to answer while it is.

@@ -1,7 +1,7 @@
 import type { Server } from '../inventory.ts'
 import { sh } from '../sh.ts'
 import type { Rehearsal } from './open.ts'
-import type { Proof } from './prove.ts'
+import type { Proof } from './proof.ts'
 
 /** A backup is made, as the timer does it, and found in the repository. */
 export const backupProofs = ({ host }: Rehearsal, { backup }: Server): readonly Proof[] =>

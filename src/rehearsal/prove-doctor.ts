@@ -14,7 +14,7 @@ import type { Server } from '../inventory.ts'
 import { until } from './local.ts'
 import { trusting } from './mail.ts'
 import type { Rehearsal } from './open.ts'
-import type { Proof } from './prove.ts'
+import type { Proof } from './proof.ts'
 
 /** What the doctor sees of a finished server before its keys are published. Sites get their certificates first: that is waited for. */
 export function doctorProofs(rehearsal: Rehearsal, server: Server, secret: (name: string) => string): readonly Proof[] {

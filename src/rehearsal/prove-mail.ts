@@ -2,7 +2,7 @@ import { accountAddresses, aliasLines, type Server } from '../inventory.ts'
 import { sh } from '../sh.ts'
 import { arrived, fromPeer, type Mailbox, newSubject, reachedPeer, submit } from './mail.ts'
 import type { Rehearsal } from './open.ts'
-import type { Proof } from './prove.ts'
+import type { Proof } from './proof.ts'
 import { peerDomain } from './service.ts'
 
 /** What people and another mail server find on 25, 465 and 993, and what leaves. */

@@ -3,7 +3,7 @@ import { sh } from '../sh.ts'
 import { until } from './local.ts'
 import { newSubject } from './mail.ts'
 import type { Rehearsal } from './open.ts'
-import type { Proof } from './prove.ts'
+import type { Proof } from './proof.ts'
 import { certificates } from './services/ca.ts'
 
 /** One message as ntfy's readers get it. */

@@ -10,7 +10,7 @@ import { until } from './local.ts'
 import type { Machine } from './machine.ts'
 import type { Rehearsal } from './open.ts'
 import { peerNode } from './overlay-network.ts'
-import type { Proof } from './prove.ts'
+import type { Proof } from './proof.ts'
 
 /** What another node of the overlay finds: the host, through its tunnel, and of it what is declared. */
 export function overlayProofs(rehearsal: Rehearsal, server: Server): readonly Proof[] {

@@ -2,7 +2,7 @@ import { ProvisionError } from '../errors.ts'
 import { type Domain, mtaStsPolicy, type Server } from '../inventory.ts'
 import { sh } from '../sh.ts'
 import type { Rehearsal } from './open.ts'
-import type { Proof } from './prove.ts'
+import type { Proof } from './proof.ts'
 import { answered, quicVersions, requestsOf } from './web.ts'
 
 /** What a visitor and another mail server find on 443. */

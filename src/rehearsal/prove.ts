@@ -1,17 +1,12 @@
 import type { Server } from '../inventory.ts'
 import type { Rehearsal } from './open.ts'
+import type { Proof } from './proof.ts'
 import { backupProofs } from './prove-backup.ts'
 import { doctorProofs } from './prove-doctor.ts'
 import { mailProofs } from './prove-mail.ts'
 import { ntfyProofs } from './prove-ntfy.ts'
 import { overlayProofs } from './prove-overlay.ts'
 import { webProofs } from './prove-web.ts'
-
-/** One thing that a finished server does, tried with a real client. Throws when it does not. */
-export interface Proof {
-  readonly title: string
-  try(): Promise<string>
-}
 
 /** What is tried at the end of a rehearsal. `password` gives the value of a secret. */
 export const proofs = (rehearsal: Rehearsal, server: Server, password: (name: string) => string): readonly Proof[] => [

@@ -3,10 +3,11 @@ import { ConnectionError } from '../errors.ts'
 import { RefusedError } from './attempt.ts'
 import { place } from './known-hosts.ts'
 import type { Climbed } from './ladder.ts'
-import { type Link, openLink, type Way } from './link.ts'
+import { type Link, openLink } from './link.ts'
 import type { LoginOptions } from './options.ts'
 import { HostKeyError } from './refusals.ts'
 import { sudoIsFree } from './sudo.ts'
+import type { Way } from './way.ts'
 
 /** Between two tries while sshd restarts. */
 const pauseMs = 500

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import type { AnyAuthMethod, OpenSSHAgent, ParsedKey } from 'ssh2'
 import { type AgentKey, listKeys, string } from './agent-protocol.ts'
 import type { HostConfig } from './config.ts'
-import type { Offer } from './keys.ts'
+import type { Offer } from './offer.ts'
 import { fingerprint, toLine } from './public-key.ts'
 import { isSecurityKey, signWithTouch, standIn } from './security-key.ts'
 

@@ -1,7 +1,7 @@
 import type { AnyAuthMethod } from 'ssh2'
 import { ConnectionError } from '../errors.ts'
-import type { Credential, Way } from './link.ts'
 import { explain } from './route.ts'
+import type { Credential, Way } from './way.ts'
 
 /** The host refused what was offered: trying again changes nothing. */
 export class RefusedError extends ConnectionError {

@@ -1,20 +1,12 @@
 import { join } from 'node:path'
-import type { AnyAuthMethod } from 'ssh2'
 import { once } from '../once.ts'
 import { type Agent, agentOf, agentOffer } from './agent.ts'
 import { type HostConfig, homeOf } from './config.ts'
 import { type KeyFile, readKey, readPublic } from './key-file.ts'
+import type { Offer } from './offer.ts'
 import type { Ask, LoginOptions } from './options.ts'
 import { fingerprint, type PublicKey, parseLine } from './public-key.ts'
 import { isSecurityKey } from './security-key.ts'
-
-/** A key that can be offered. */
-export interface Offer {
-  readonly key: PublicKey
-  /** `SHA256:… (agent)`, `SHA256:… (~/.ssh/id_ed25519)`. */
-  readonly shown: string
-  method(user: string): AnyAuthMethod
-}
 
 /** The declared keys that are at hand. */
 export interface Offers {

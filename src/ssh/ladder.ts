@@ -5,18 +5,12 @@ import { renewed } from './expired.ts'
 import { routeTo } from './jump.ts'
 import { type Offers, offersOf } from './keys.ts'
 import { place } from './known-hosts.ts'
-import type { Dial, Link, Reach, Way } from './link.ts'
+import type { Dial, Link, Reach } from './link.ts'
 import type { LoginOptions } from './options.ts'
 import { withPassword } from './passwords.ts'
 import { closed, type Failures, firstOf, withKeys } from './race.ts'
 import { trustIn } from './trust.ts'
-
-/** One rung: who, on which port, with what. */
-export interface Rung {
-  readonly user: string
-  readonly port: number
-  readonly with: 'a key' | 'a password'
-}
+import type { Rung, Way } from './way.ts'
 
 /**
  * The rungs, in order: the admin and root on the port that was asked for, the admin on the inventory's, root on 22, the user of

@@ -1,22 +1,10 @@
 import type { Duplex } from 'node:stream'
 import type { AnyAuthMethod, Client } from 'ssh2'
 import { attemptOf, failure } from './attempt.ts'
-import type { Offer } from './keys.ts'
 import type { Route } from './route.ts'
 import { isSecurityKey, touchLimitMs } from './security-key.ts'
 import type { Trust } from './trust.ts'
-
-/** One way to log in: a key, or a password. */
-export type Credential =
-  | { readonly type: 'key'; readonly offer: Offer }
-  | { readonly type: 'password'; readonly password: string }
-
-/** Who logs in, where, and what is offered, in this order. */
-export interface Way {
-  readonly user: string
-  readonly port: number
-  readonly credentials: readonly Credential[]
-}
+import type { Way } from './way.ts'
 
 /** A login that worked. */
 export interface Link {

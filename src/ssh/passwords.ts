@@ -1,11 +1,11 @@
 import { ConnectionError } from '../errors.ts'
 import { RefusedError } from './attempt.ts'
 import { place } from './known-hosts.ts'
-import type { Rung } from './ladder.ts'
 import { type Link, openLink, type Reach } from './link.ts'
 import type { LoginOptions } from './options.ts'
 import { closed, type Failures } from './race.ts'
 import { HostKeyError } from './refusals.ts'
+import type { Rung } from './way.ts'
 
 /** How often a password may be typed: each one that is wrong counts for fail2ban. */
 const chances = 3

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConnectionError } from '../errors.ts'
 import { RefusedError } from './attempt.ts'
-import type { Offer } from './keys.ts'
-import type { Rung } from './ladder.ts'
-import { type Link, openLink, type Reach, type Way } from './link.ts'
+import { type Link, openLink, type Reach } from './link.ts'
+import type { Offer } from './offer.ts'
 import { HostKeyError } from './refusals.ts'
+import type { Rung, Way } from './way.ts'
 
 /** A rung with what it offers. */
 export type Try = { readonly rung: Rung; readonly way: Way }

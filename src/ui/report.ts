@@ -1,4 +1,4 @@
-import type { Drift } from '../act.ts'
+import type { Drift } from '../drift.ts'
 import { count, type Plan } from '../plan.ts'
 import type { Step } from '../step.ts'
 

@@ -1,6 +1,6 @@
 import { written } from '../dns/at-server.ts'
 import type { Finding, ZoneCheck } from '../dns/check.ts'
-import type { Said } from '../dns/meaning.ts'
+import type { Said } from '../dns/record.ts'
 import type { Trouble } from '../dns/trouble.ts'
 import { dataText, recordText } from '../dns/zone.ts'
 import type { ZonesTold } from './report.ts'

@@ -8,9 +8,9 @@ import { changeOf } from '../../src/dns/changes.ts'
 import { ask, NoAnswer } from '../../src/dns/client.ts'
 import { differences, wantedOf } from '../../src/dns/compare.ts'
 import { dataOf } from '../../src/dns/data.ts'
-import { type Said, sameMeaning } from '../../src/dns/meaning.ts'
+import { sameMeaning } from '../../src/dns/meaning.ts'
 import { ovhSignature } from '../../src/dns/providers/ovh-client.ts'
-import type { DnsRecord } from '../../src/dns/records.ts'
+import type { DnsRecord, Said } from '../../src/dns/record.ts'
 import { resolvers } from '../../src/dns/servers.ts'
 
 const txt = (data: string, name = 'example.org'): DnsRecord => ({ name, type: 'TXT', ttl: 600, data })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import type * as z from 'zod'
-import { ServerShape } from '../../src/inventory/server.ts'
+import { ServerShape } from '../../src/inventory/shape.ts'
 import { readYaml, validate } from '../../src/inventory/yaml.ts'
 
 const text = readFileSync(new URL('../../inventory/example.yml', import.meta.url), 'utf8')

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Said } from '../../src/dns/meaning.ts'
 import { type OvhRecord, ovhChanges, saidOf } from '../../src/dns/providers/ovh-plan.ts'
-import type { DnsRecord } from '../../src/dns/records.ts'
+import type { DnsRecord, Said } from '../../src/dns/record.ts'
 import { partsOf } from '../../src/dns/update.ts'
 
 const zone = 'example.org'

@@ -67,7 +67,7 @@ test('playbooks are made of kinds, steps, text and the inventory', () => {
 
 test('the engine talks to a Shell and to nothing else', () => {
   const allowed =
-    /^(src\/(act|kind|sh|shell|step|errors|text|probe|converge|arm|guard|run|history|host|plan|reboot|secret|watchdog)\.ts$|node:crypto$)/
+    /^(src\/(act|kind|sh|shell|step|errors|text|probe|converge|arm|guard|run|history|host|plan|reboot|secret|watchdog|drift)\.ts$|node:crypto$)/
   for (const file of [
     'act',
     'arm',
@@ -81,6 +81,7 @@ test('the engine talks to a Shell and to nothing else', () => {
     'run',
     'host',
     'watchdog',
+    'drift',
   ].map((name) => `src/${name}.ts`)) {
     assert.deepEqual(
       importsOf(file).filter((name) => !allowed.test(name)),
@@ -88,6 +89,19 @@ test('the engine talks to a Shell and to nothing else', () => {
       file,
     )
   }
+})
+
+test('no file imports itself, by whatever way round: types included', () => {
+  const done = new Set<string>()
+  const circles: string[] = []
+  const visit = (file: string, way: readonly string[]): void => {
+    if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' → '))
+    if (way.includes(file) || done.has(file)) return
+    for (const next of importsOf(file)) if (sources.includes(next)) visit(next, [...way, file])
+    done.add(file)
+  }
+  for (const file of sources) visit(file, [])
+  assert.deepEqual(circles, [])
 })
 
 test('only the command line ends the process, but for a second Ctrl-C', () => {

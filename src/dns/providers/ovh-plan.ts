@@ -1,6 +1,6 @@
 import { canonical } from '../data.ts'
-import { purpose, type Said } from '../meaning.ts'
-import type { DnsRecord } from '../records.ts'
+import { purpose } from '../meaning.ts'
+import type { DnsRecord, Said } from '../record.ts'
 import type { ZoneChange } from '../update.ts'
 import { characterStrings, dataText } from '../zone.ts'
 

@@ -1,6 +1,5 @@
 import type { Wanted } from '../compare.ts'
-import type { Said } from '../meaning.ts'
-import type { DnsRecord } from '../records.ts'
+import type { DnsRecord, Said } from '../record.ts'
 import type { ZoneChange } from '../update.ts'
 
 /** Where zones are kept, and how they are written. */

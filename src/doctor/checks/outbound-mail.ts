@@ -1,5 +1,6 @@
 import { sh } from '../../sh.ts'
-import { type Check, CouldNotLook, each, error, ok } from '../check.ts'
+import { type Check, each, error, ok } from '../check.ts'
+import { CouldNotLook } from '../could-not-look.ts'
 import type { Patient } from '../patient.ts'
 
 /** Many providers close port 25 outwards; and on the host it is maddy's alone, so that a hacked site cannot send. */

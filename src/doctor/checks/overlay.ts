@@ -1,5 +1,6 @@
 import { nebulaNode } from '../../inventory.ts'
-import { type Check, CouldNotLook, ok, warning } from '../check.ts'
+import { type Check, ok, warning } from '../check.ts'
+import { CouldNotLook } from '../could-not-look.ts'
 
 /** Nodes of the overlay network are signed by hand, and end with their CA. */
 export const overlay: Check = {
