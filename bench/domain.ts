@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Mailbox, newSubject, reading, submit } from '../src/rehearsal/mail.ts'
+import { type Mailbox, newSubject, submit, withMailbox } from '../src/rehearsal/mail.ts'
 import { sh } from '../src/sh.ts'
 import { edit, provision, told } from '../test/e2e/harness.ts'
 import type { Installed } from '../test/e2e/install.ts'
@@ -86,7 +86,7 @@ const gap = (taken: readonly Taken[]): number => Math.max(...taken.slice(1).map(
 async function missing(it: Installed, mailbox: Mailbox, subjects: readonly string[]): Promise<number> {
   let left = new Set(subjects)
   for (let quiet = performance.now() + 30_000; left.size > 0 && performance.now() < quiet; await sleep(1000)) {
-    const there = await reading(it.rehearsal, it.inventory.server, mailbox, async (client) => {
+    const there = await withMailbox(it.rehearsal, it.inventory.server, mailbox, async (client) => {
       const seen: string[] = []
       for (const folder of ['INBOX', 'Junk']) {
         const { exists } = await client.mailboxOpen(folder, { readOnly: true })

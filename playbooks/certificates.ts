@@ -1,5 +1,5 @@
 import { acmePlaces, renewal } from '../files/usr/local/sbin/provision-certificates.ts'
-import { certificateKey, firstKey, liveKeys, type Server } from '../src/inventory.ts'
+import { certificateKeyPath, firstKey, liveKeys, type Server } from '../src/inventory.ts'
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { certificate } from '../src/kinds/certificate.ts'
 import { directory } from '../src/kinds/directory.ts'
@@ -24,7 +24,7 @@ export const certificates = ({ acme, address6, dns, mail, origin }: Certificates
   const { tlsa } = mail
   const named =
     tlsa.key === firstKey && liveKeys(tlsa).length === 1 ? [] : [tlsa.key, ...(tlsa.next === undefined ? [] : [tlsa.next])]
-  const key = certificateKey(mail.hostname, tlsa.key)
+  const key = certificateKeyPath(mail.hostname, tlsa.key)
   return playbook('certificates', [
     step('Install acme.sh', [
       // acme.sh asks with curl; nsupdate is in bind9-dnsutils.
@@ -70,7 +70,7 @@ export const certificates = ({ acme, address6, dns, mail, origin }: Certificates
       ...(named.length === 0 ? [] : [directory({ path: `${acmePlaces.state}/keys`, mode: '0700' })]),
       ...named.map((name) =>
         privateKey({
-          path: certificateKey(mail.hostname, name),
+          path: certificateKeyPath(mail.hostname, name),
           type: 'ec',
           owner: 'root',
           ...(name === firstKey ? { from: `${acmePlaces.state}/${mail.hostname}_ecc/${mail.hostname}.key` as const } : {}),

@@ -1,5 +1,5 @@
 import { ldapPlaces, ldap as script } from '../files/usr/local/sbin/provision-ldap.ts'
-import { aliasLines, logins, probeLogin, type Server, systemLogin } from '../src/inventory.ts'
+import { aliasLines, mailLogins, probeLogin, type Server, systemLogin } from '../src/inventory.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
 import { packages } from '../src/kinds/packages.ts'
@@ -14,7 +14,7 @@ export const ldap = ({ mail, domains }: Pick<Server, 'mail' | 'domains'>): Playb
 
 function steps(wanted: NonNullable<Server['mail']['ldap']>, mail: Server['mail'], domains: Server['domains']) {
   const { bind, domain = mail.primary } = wanted
-  const accounts = [...logins(mail.mode, domains), systemLogin(mail), probeLogin(mail)]
+  const accounts = [...mailLogins(mail.mode, domains), systemLogin(mail), probeLogin(mail)]
   return [
     step('Install what the directory is asked with', [packages({ name: 'ldap', installed: ['ldap-utils', 'sqlite3'] })]),
 

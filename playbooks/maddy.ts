@@ -4,7 +4,7 @@ import { maddyConf } from '../files/etc/maddy/maddy.conf.ts'
 import { nftRules } from '../files/etc/nftables.d/provision.nft.ts'
 import { acmePlaces } from '../files/usr/local/sbin/provision-certificates.ts'
 import { ldapPlaces } from '../files/usr/local/sbin/provision-ldap.ts'
-import { aliasLines, dkimFiles, leavingAliases, logins, probeLogin, type Server, systemLogin } from '../src/inventory.ts'
+import { aliasLines, dkimFiles, leavingAliases, mailLogins, probeLogin, type Server, systemLogin } from '../src/inventory.ts'
 import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
 import { directory } from '../src/kinds/directory.ts'
 import { file } from '../src/kinds/file.ts'
@@ -33,7 +33,7 @@ const check = '/usr/local/sbin/provision-mail-check'
 
 /** The mail server: all domains, their accounts and aliases. */
 export const maddy = ({ mail, domains, dns, rspamd, fail2ban, artifacts, origin, stampKey, prune }: Maddy): Playbook => {
-  const accounts = logins(mail.mode, domains)
+  const accounts = mailLogins(mail.mode, domains)
   const rules = nftRules({ known: fail2ban.ignore })
   const names = domains.map(({ name }) => name)
   const certificate = `${acmePlaces.live}/${mail.hostname}/live` as const

@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto'
 import type { Drift } from './drift.ts'
 import { ProvisionError } from './errors.ts'
 import { keeping, told } from './history.ts'
-import { places } from './probe.ts'
+import { statePlaces } from './probe.ts'
 import { redact, type Sh, sh } from './sh.ts'
 import type { Shell } from './shell.ts'
 import type { Step } from './step.ts'
 
 /** What a run hears while a step is corrected. */
-export interface Listener {
+export interface StepListener {
   /** A resource's correction begins. */
   correcting?(drift: Drift): void
   /** A line that a correction printed: apt says what it does. */
@@ -27,7 +27,7 @@ export async function act(
   shell: Shell,
   step: Step,
   drift: readonly Drift[],
-  listener: Listener = {},
+  listener: StepListener = {},
   before?: Before,
 ): Promise<void> {
   const nonce = randomBytes(8).toString('hex')
@@ -85,7 +85,7 @@ export function corrections(step: string, drift: readonly Drift[], nonce: string
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 cd /
-${places}
+${statePlaces}
 ( umask 077; mkdir -p -- "$provision" )
 ${before === undefined ? sh`` : before}
 ${keeping}

@@ -1,4 +1,4 @@
-import { places } from './probe.ts'
+import { statePlaces } from './probe.ts'
 import { type Sh, sh } from './sh.ts'
 import type { Guard } from './step.ts'
 import { text } from './text.ts'
@@ -7,7 +7,7 @@ import { text } from './text.ts'
 export const undoAfter = 90
 
 /** Where an undo is on the host. The variables are for tests, which have folders of their own. */
-const undoPlaces = sh`${places}
+const undoPlaces = sh`${statePlaces}
 undo=$provision/undo
 units=\${PROVISION_UNITS:-/etc/systemd/system}
 run=\${PROVISION_RUN:-/run/provision}`

@@ -1,4 +1,4 @@
-import { act, type Listener } from './act.ts'
+import { act, type StepListener } from './act.ts'
 import type { Drift } from './drift.ts'
 import { ProvisionError } from './errors.ts'
 import { probe, type Reading, type States } from './probe.ts'
@@ -45,7 +45,7 @@ export function compare(step: Step, states: States): StepPlan {
 }
 
 /** Looks at some steps together, in one exec. */
-export async function lookAt(shell: Shell, steps: readonly Step[]): Promise<readonly StepPlan[]> {
+export async function lookAtSteps(shell: Shell, steps: readonly Step[]): Promise<readonly StepPlan[]> {
   const { states } = await probe(
     shell,
     steps.flatMap(({ resources }) => resources),
@@ -54,7 +54,7 @@ export async function lookAt(shell: Shell, steps: readonly Step[]): Promise<read
 }
 
 /** Looks at one step. Throws ProvisionError when part of it could not be looked at. */
-export const look = async (shell: Shell, step: Step): Promise<StepPlan> => sighted((await lookAt(shell, [step]))[0]!)
+export const lookAtStep = async (shell: Shell, step: Step): Promise<StepPlan> => sighted((await lookAtSteps(shell, [step]))[0]!)
 
 /** The same plan. Throws ProvisionError when part of the step could not be looked at. */
 function sighted(plan: StepPlan): StepPlan {
@@ -74,14 +74,14 @@ export async function correct(
     listener = {},
     leave = none,
     next = [],
-  }: { readonly listener?: Listener; readonly leave?: Leave; readonly next?: readonly Step[] } = {},
+  }: { readonly listener?: StepListener; readonly leave?: Leave; readonly next?: readonly Step[] } = {},
 ): Promise<{ readonly changed: readonly Drift[]; readonly next: readonly StepPlan[] }> {
   const ours = sighted(plan).drift.filter((one) => !leave(one))
   if (ours.length === 0) return { changed: [], next: [] }
   await act(shell, plan.step, ours, listener)
-  const [now, ...rest] = await lookAt(shell, [plan.step, ...next])
+  const [now, ...rest] = await lookAtSteps(shell, [plan.step, ...next])
   // What cannot be seen of another may hide what is seen of this one.
-  settled(now!.unknown.length > 0 && next.length > 0 ? await look(shell, plan.step) : now!, leave)
+  settled(now!.unknown.length > 0 && next.length > 0 ? await lookAtStep(shell, plan.step) : now!, leave)
   return { changed: ours, next: rest }
 }
 
@@ -95,7 +95,7 @@ const none: Leave = () => false
 
 /** Looks once more. Throws ProvisionError when the step still differs. */
 export const verify = async (shell: Shell, step: Step, leave: Leave = none): Promise<void> =>
-  settled(await look(shell, step), leave)
+  settled(await lookAtStep(shell, step), leave)
 
 /** Throws ProvisionError when a step still differs: a correction that leaves a difference is an error. */
 function settled(plan: StepPlan, leave: Leave = none): void {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { act, type Listener } from './act.ts'
+import { act, type StepListener } from './act.ts'
 import { arm, confirm, settle, undoAfter } from './arm.ts'
 import { type Leave, type StepPlan, verify } from './converge.ts'
 import type { Drift } from './drift.ts'
@@ -20,7 +20,7 @@ export async function guarded(
   { step, drift }: StepPlan,
   guard: Guard,
   relogin: Relogin,
-  listener: Listener = {},
+  listener: StepListener = {},
   leave: Leave = () => false,
 ): Promise<{ readonly shell: Shell; readonly changed: readonly Drift[] }> {
   const ours = drift.filter((one) => !leave(one))

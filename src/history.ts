@@ -2,7 +2,7 @@ import type { Drift } from './drift.ts'
 import { type Sh, sh } from './sh.ts'
 
 /** One thing that a run has done to the host. */
-export interface Entry {
+export interface HistoryEntry {
   /** ISO 8601, UTC, of the host's clock. */
   readonly at: string
   /** `alice@laptop`: who ran it, and where. */
@@ -36,13 +36,13 @@ cd /var/lib/provision 2>/dev/null || exit 0
 for file in log.1 log; do if [ -r "$file" ]; then cat -- "$file"; fi; done`
 
 /** What the host printed, as entries. A line that a full disk has cut is left out. */
-export function entries(printed: string): readonly Entry[] {
+export function entries(printed: string): readonly HistoryEntry[] {
   return printed.split('\n').flatMap((line) => {
     const [at, who, json] = line.split('\t')
     try {
       return at === undefined || who === undefined || json === undefined
         ? []
-        : [{ at, who, ...(JSON.parse(json) as Pick<Entry, 'step' | 'id' | 'changes'>) }]
+        : [{ at, who, ...(JSON.parse(json) as Pick<HistoryEntry, 'step' | 'id' | 'changes'>) }]
     } catch {
       return []
     }

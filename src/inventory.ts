@@ -7,7 +7,7 @@ export {
   type Login,
   leavingAliases,
   localPart,
-  logins,
+  mailLogins,
   mtaStsPolicy,
   phpOf,
   probeLogin,
@@ -16,10 +16,10 @@ export {
   systemLogin,
   webNames,
 } from './inventory/derived.ts'
-export { bind, type Inventory, inventoryFolder, listInventories, loadInventory } from './inventory/load.ts'
+export { bindSecrets, type Inventory, inventoryFolder, listInventories, loadInventory } from './inventory/load.ts'
 export { type NebulaNode, nebulaEnds, nebulaNode } from './inventory/nebula-node.ts'
 export { type Opening, openings } from './inventory/openings.ts'
 export { networkOf } from './inventory/overlay.ts'
-export { certificateKey, dkimFiles, firstKey, liveKeys, type Rotation } from './inventory/rotation.ts'
+export { certificateKeyPath, dkimFiles, firstKey, liveKeys, type Rotation } from './inventory/rotation.ts'
 export { Server } from './inventory/server.ts'
 export type { Domain, Site } from './inventory/shape.ts'

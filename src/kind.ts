@@ -76,7 +76,7 @@ export function defineKind<Desired, Current>(kind: Kind<Desired, Current>): (des
 }
 
 /** The fields in which two flat states differ, in the order of the first, as changes. */
-export function differences<T extends object>(wanted: T, have: { readonly [K in keyof T]: unknown }): readonly Change[] {
+export function changedFields<T extends object>(wanted: T, have: { readonly [K in keyof T]: unknown }): readonly Change[] {
   return (Object.keys(wanted) as (keyof T & string)[])
     .filter((field) => wanted[field] !== undefined && String(have[field]) !== String(wanted[field]))
     .map((field) => ({ field, from: String(have[field]), to: String(wanted[field]) }))

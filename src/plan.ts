@@ -26,7 +26,7 @@ export async function plan(shell: Shell, where: string, steps: readonly Step[], 
 }
 
 /** How many differences there are, and how many resources could not be looked at. */
-export function count({ steps }: Plan): { readonly changes: number; readonly unknown: number } {
+export function countChanges({ steps }: Plan): { readonly changes: number; readonly unknown: number } {
   return {
     changes: steps.flatMap(({ drift }) => drift.flatMap(({ changes }) => changes)).length,
     unknown: steps.flatMap(({ unknown }) => unknown).length,

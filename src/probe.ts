@@ -3,7 +3,7 @@ import { ProvisionError } from './errors.ts'
 import type { Kind, Resource } from './kind.ts'
 import { type Sh, sh } from './sh.ts'
 import type { Output, Shell } from './shell.ts'
-import { callOff, overdue, sectionLimit, watchdog } from './watchdog.ts'
+import { callOff, overdueMark, sectionLimit, watchdog } from './watchdog.ts'
 
 /** What a probe found out about one resource: its state, or why it could not look. */
 export type Reading = { readonly type: 'known'; readonly state: unknown } | { readonly type: 'unknown'; readonly why: string }
@@ -19,7 +19,7 @@ export interface Section {
 }
 
 /** All resources of one kind, which are read together. */
-export interface Group {
+export interface KindGroup {
   readonly kind: Kind<unknown, unknown>
   readonly resources: readonly Resource[]
 }
@@ -43,7 +43,7 @@ export async function probe(
 }
 
 /** Where the host keeps what it knows about us. The variable is for tests, which have no root and a folder of their own. */
-export const places = sh`provision=\${PROVISION_STATE:-/var/lib/provision}`
+export const statePlaces = sh`provision=\${PROVISION_STATE:-/var/lib/provision}`
 
 /** How long a host that answers a probe may be silent, in milliseconds: each section has its mark within its own time. */
 const silence = (sectionLimit + 40) * 1000
@@ -54,7 +54,7 @@ const silence = (sectionLimit + 40) * 1000
  */
 export function compile(fragments: readonly Sh[], nonce: string, limit = sectionLimit): Sh {
   return sh`export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-${places}
+${statePlaces}
 mark() { printf '\n%s %s\n' ${nonce} "$1"; printf '\n%s\n' ${nonce} >&2; }
 ${watchdog(nonce, limit)}
 mark start
@@ -81,17 +81,17 @@ export function read({ stdout, stderr }: Output, nonce: string, count: number): 
     const code = parts[i + 1]?.split('\n', 1)[0]
     const body = parts[i]?.slice(parts[i]!.indexOf('\n') + 1) ?? ''
     // One that ended by itself in that very moment has its own code.
-    if (Number(code) === killed && errors[i]?.includes(`\n${nonce} ${overdue}\n`))
+    if (Number(code) === killed && errors[i]?.includes(`\n${nonce} ${overdueMark}\n`))
       return { code: ended, stdout: body, stderr: `did not end within ${sectionLimit} s` }
     return { code: code === undefined ? -1 : Number(code), stdout: body, stderr: (errors[i] ?? '').trim() }
   })
 }
 
-function byKind(resources: readonly Resource[]): readonly Group[] {
+function byKind(resources: readonly Resource[]): readonly KindGroup[] {
   return [...Map.groupBy(resources, ({ kind }) => kind)].map(([kind, all]) => ({ kind, resources: all }))
 }
 
-function readGroup({ kind, resources }: Group, { code, stdout, stderr }: Section): readonly (readonly [string, Reading])[] {
+function readGroup({ kind, resources }: KindGroup, { code, stdout, stderr }: Section): readonly (readonly [string, Reading])[] {
   const unknown = (why: string) => resources.map(({ id }) => [id, { type: 'unknown', why }] as const)
   if (code === -1) return unknown('the probe did not end')
   if (code === ended) return unknown(`the probe of ${kind.name} ${stderr}`)
@@ -109,7 +109,11 @@ function readGroup({ kind, resources }: Group, { code, stdout, stderr }: Section
 }
 
 /** What a host prints is not ours: a text that no parser expected is unknown, and hides no other kind. */
-function parsed({ parse }: Group['kind'], stdout: string, resources: readonly Resource[]): ReadonlyMap<string, unknown> | Error {
+function parsed(
+  { parse }: KindGroup['kind'],
+  stdout: string,
+  resources: readonly Resource[],
+): ReadonlyMap<string, unknown> | Error {
   try {
     return parse(
       stdout,

@@ -1,7 +1,7 @@
 import { finish } from './arm.ts'
 import { ProvisionError } from './errors.ts'
 import type { Plan } from './plan.ts'
-import { places } from './probe.ts'
+import { statePlaces } from './probe.ts'
 import type { Session } from './run.ts'
 import { sh } from './sh.ts'
 
@@ -25,7 +25,7 @@ export async function recover(session: Session, { host }: Plan, who: string): Pr
 
 /** If the upgrade is still in progress there, this waits for its end, and then there is nothing to go back from. */
 async function goBack(session: Session, program: string): Promise<void> {
-  const { code, stdout } = await session.work(sh`${places}
+  const { code, stdout } = await session.work(sh`${statePlaces}
 if [ -f "$provision/upgrade/"${program}/back.sh ]; then sh "$provision/upgrade/"${program}/back.sh now; fi`)
   if (code !== 0)
     throw new ProvisionError(

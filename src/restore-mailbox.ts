@@ -1,4 +1,4 @@
-import { sqlText } from './kinds/maddy.ts'
+import { sqliteText } from './kinds/maddy.ts'
 import { type Sh, sh } from './sh.ts'
 
 /** Where what comes back into a mailbox is fetched to; gone at the end. */
@@ -6,7 +6,7 @@ const place = '/var/lib/provision/restore-mailbox'
 const dump = 'var/lib/provision/backup/dump/maddy/imapsql.db'
 
 /** Which messages of which mailbox come back, and where to. */
-export interface Wanted {
+export interface WantedMessages {
   /** What maddy calls the mailbox. */
   readonly mailbox: string
   /** One message: its Message-ID, or `FOLDER:UID` in the archive. All that the mailbox lacks when left out. */
@@ -39,7 +39,7 @@ cd ${place}
 ${query(mailbox, "SELECT json_object('gone', gone, 'folder', folder, 'uid', uid, 'date', date, 'id', id, 'from', sender, 'subject', subject) FROM had ORDER BY date DESC LIMIT 100000")}`
 
 /** Prints whether the mailbox was there then, is there now, and how many messages come back. */
-export const countMessages = (wanted: Wanted): Sh => sh`
+export const countMessages = (wanted: WantedMessages): Sh => sh`
 set -e
 cd ${place}
 ${query(wanted.mailbox, `SELECT ${hasUser('main', wanted.mailbox)}, ${hasUser('now', wanted.mailbox)}, (SELECT count(*) FROM had WHERE gone AND ${chosen(wanted)}), (SELECT count(*) FROM had WHERE ${chosen(wanted)})`)}`
@@ -48,7 +48,7 @@ ${query(wanted.mailbox, `SELECT ${hasUser('main', wanted.mailbox)}, ${hasUser('n
  * Puts them back with maddy's own program, as they were received, with their date and flags; what is there is not touched. A message
  * that the mailbox still has, byte by byte in whatever folder, is left out: so it may be killed anywhere and run again.
  */
-export const bringBack = (archive: string, wanted: Wanted): Sh => sh`
+export const bringBack = (archive: string, wanted: WantedMessages): Sh => sh`
 set -e
 umask 077
 cd ${place}
@@ -111,18 +111,18 @@ CREATE TEMP TABLE had AS SELECT m.extBodyKey AS key, m.date, m.bodyLen AS size, 
 `
 
 const messagesOf = (database: 'main' | 'now', mailbox: string): string =>
-  `FROM ${database}.msgs m JOIN ${database}.mboxes b ON b.id = m.mboxId JOIN ${database}.users u ON u.id = b.uid WHERE u.username = ${sqlText(mailbox)}`
+  `FROM ${database}.msgs m JOIN ${database}.mboxes b ON b.id = m.mboxId JOIN ${database}.users u ON u.id = b.uid WHERE u.username = ${sqliteText(mailbox)}`
 
 /** maddy keeps these fields beside the message. */
 const header = (name: string): string =>
   `CASE WHEN json_valid(CAST(m.cachedHeader AS TEXT)) THEN json_extract(CAST(m.cachedHeader AS TEXT), '$."${name}"[0]') END`
 
 const hasUser = (database: 'main' | 'now', mailbox: string): string =>
-  `(SELECT count(*) FROM ${database}.users WHERE username = ${sqlText(mailbox)})`
+  `(SELECT count(*) FROM ${database}.users WHERE username = ${sqliteText(mailbox)})`
 
-const chosen = ({ message }: Wanted): string =>
+const chosen = ({ message }: WantedMessages): string =>
   message === undefined
     ? '1'
-    : `(had.id = ${sqlText(message)} OR had.id = ${sqlText(`<${message}>`)} OR had.folder || ':' || had.uid = ${sqlText(message)})`
+    : `(had.id = ${sqliteText(message)} OR had.id = ${sqliteText(`<${message}>`)} OR had.folder || ':' || had.uid = ${sqliteText(message)})`
 
-const folder = ({ below }: Wanted): string => (below === undefined ? 'folder' : `${sqlText(`${below}.`)} || folder`)
+const folder = ({ below }: WantedMessages): string => (below === undefined ? 'folder' : `${sqliteText(`${below}.`)} || folder`)

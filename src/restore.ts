@@ -147,7 +147,7 @@ fi`
  * Puts what was fetched in its place on a host that has served nobody yet: state as it was, homes and folders over what is there, and
  * these, which are declared. It may be killed anywhere: until it has ended, everything is fetched anew.
  */
-export const place = (archive: string, folders: readonly string[]): Sh => sh`
+export const placeServer = (archive: string, folders: readonly string[]): Sh => sh`
 set -e
 ${checkTree}
 cd ${restorePlace}/tree

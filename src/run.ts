@@ -1,5 +1,5 @@
-import type { Listener } from './act.ts'
-import { correct, type Leave, look, lookAt, type StepPlan, verify } from './converge.ts'
+import type { StepListener } from './act.ts'
+import { correct, type Leave, lookAtStep, lookAtSteps, type StepPlan, verify } from './converge.ts'
 import type { Drift } from './drift.ts'
 import { ConnectionError, Interrupted, ProvisionError } from './errors.ts'
 import { guarded } from './guard.ts'
@@ -23,7 +23,7 @@ export interface Session extends Shell {
 export interface RunHooks {
   /** Gets an artifact onto this machine, for the host's architecture: where it is, and its digest. */
   obtain(artifact: Artifact): Promise<{ readonly path: string; readonly sha256: string }>
-  listener(step: Step): Listener
+  listener(step: Step): StepListener
   /** What has to be so elsewhere before a step that may differ: the addresses of sites, before a web server asks for certificates. */
   before?(step: Step, shell: Shell): Promise<void>
   stepStarts(step: Step): void
@@ -42,7 +42,7 @@ export interface RunHooks {
  * that fails stops only what builds on it. Throws ProvisionError when that is everything, as after a guarded step that was undone, and
  * Interrupted when it was asked to stop.
  */
-export async function run(
+export async function runSteps(
   session: Session,
   { steps }: Plan,
   hooks: RunHooks,
@@ -140,9 +140,9 @@ async function runStep(
 ): Promise<readonly Drift[]> {
   const { shell } = state
   // After a new login nothing is known yet: all up to the next that is expected to differ is looked at together.
-  const [known, ...later] = state.seen.length > 0 ? state.seen : await lookAt(shell, [step, ...next])
+  const [known, ...later] = state.seen.length > 0 ? state.seen : await lookAtSteps(shell, [step, ...next])
   // What could not be seen among others may be seen by itself.
-  const seen = known === undefined || known.unknown.length > 0 ? await look(shell, step) : known
+  const seen = known === undefined || known.unknown.length > 0 ? await lookAtStep(shell, step) : known
   state.seen = later
   if (seen.drift.length === 0) return []
   for (const { resource, current } of seen.drift) {

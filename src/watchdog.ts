@@ -4,7 +4,7 @@ import { type Sh, sh } from './sh.ts'
 export const sectionLimit = 20
 
 /** What stands on stderr, between two marks, of a section that was ended because it took too long. */
-export const overdue = 'overdue'
+export const overdueMark = 'overdue'
 
 /**
  * sh: a process beside a probe that ends each section which takes longer than `limit` seconds: a file server that is gone, a D-Bus that
@@ -38,7 +38,7 @@ while :; do
   if [ -n "$section" ] && [ "$seconds" -gt ${limit} ]; then
     all=''
     stop "$section"
-    printf '\n%s %s\n' ${nonce} ${overdue} >&3
+    printf '\n%s %s\n' ${nonce} ${overdueMark} >&3
     for one in $all; do kill -KILL "$one"; done
   fi
 done

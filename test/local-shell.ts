@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Listener } from '../src/act.ts'
-import { correct, look } from '../src/converge.ts'
+import type { StepListener } from '../src/act.ts'
+import { correct, lookAtStep } from '../src/converge.ts'
 import type { Drift } from '../src/drift.ts'
 import type { Sh } from '../src/sh.ts'
 import type { Output, Shell } from '../src/shell.ts'
 import { afterStart } from '../src/ssh/records.ts'
-import { reading } from '../src/ssh/scripts.ts'
+import { readingScript } from '../src/ssh/scripts.ts'
 import type { Step } from '../src/step.ts'
 
 /**
@@ -36,8 +36,8 @@ export function localShell(state?: string, env: NodeJS.ProcessEnv = {}): Shell {
 }
 
 /** Looks at one step, and corrects what differs. Returns what was corrected. */
-export const converge = async (shell: Shell, step: Step, listener: Listener = {}): Promise<readonly Drift[]> =>
-  (await correct(shell, await look(shell, step), { listener })).changed
+export const converge = async (shell: Shell, step: Step, listener: StepListener = {}): Promise<readonly Drift[]> =>
+  (await correct(shell, await lookAtStep(shell, step), { listener })).changed
 
 function runLocally(script: Sh, env: NodeJS.ProcessEnv): Promise<Output> {
   const nonce = randomBytes(8).toString('hex')
@@ -52,6 +52,6 @@ function runLocally(script: Sh, env: NodeJS.ProcessEnv): Promise<Output> {
       resolve({ code: code ?? 137, stdout: stdout!.toString(), stderr: stderr!.toString() })
     })
     child.stdin.on('error', () => undefined)
-    child.stdin.end(reading(script, nonce).text)
+    child.stdin.end(readingScript(script, nonce).text)
   })
 }

@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
-import { has, run } from './run.ts'
-import { type Entry, untar } from './tar.ts'
+import { has, runHere } from './run.ts'
+import { type TarEntry, untar } from './tar.ts'
 
 /**
  * Downloads a package of Debian 13 to a file, with apt and Debian's signatures, without touching this machine's own sources:
@@ -22,7 +22,7 @@ export async function downloadDebian(
     for (const dir of ['lists/partial', 'archives/partial', 'empty', 'out']) await mkdir(join(work, dir), { recursive: true })
     await writeFile(join(work, 'status'), '')
     log(`getting ${name} ${version} from Debian 13`)
-    const apt = (...args: readonly string[]) => run('apt-get', [...options(work), ...args], { cwd: join(work, 'out') })
+    const apt = (...args: readonly string[]) => runHere('apt-get', [...options(work), ...args], { cwd: join(work, 'out') })
     const mirror = await debianMirror()
     await writeFile(join(work, 'sources.list'), source(mirror, keyring))
     await apt('update').catch(async () => {
@@ -47,8 +47,8 @@ export async function downloadDebian(
 }
 
 /** The files of a Debian package. Throws ProvisionError when it is none. */
-export async function unpackDebian(deb: string): Promise<readonly Entry[]> {
-  return untar(deb, await run('dpkg-deb', ['--fsys-tarfile', deb]))
+export async function unpackDebian(deb: string): Promise<readonly TarEntry[]> {
+  return untar(deb, await runHere('dpkg-deb', ['--fsys-tarfile', deb]))
 }
 
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
@@ -77,7 +77,7 @@ const options = (work: string): readonly string[] =>
 
 /** Where this machine gets Debian from; an Ubuntu has another origin, and then it is Debian's own address. */
 async function debianMirror(): Promise<string> {
-  const targets = await run('apt-get', [
+  const targets = await runHere('apt-get', [
     'indextargets',
     '--format',
     '$(ORIGIN) $(RELEASE) $(REPO_URI)',
@@ -88,7 +88,7 @@ async function debianMirror(): Promise<string> {
 }
 
 async function newerKeyring(work: string): Promise<string> {
-  await run('apt-get', ['download', '-o', 'APT::Sandbox::User=', '-o', 'Acquire::Retries=3', 'debian-archive-keyring'], {
+  await runHere('apt-get', ['download', '-o', 'APT::Sandbox::User=', '-o', 'Acquire::Retries=3', 'debian-archive-keyring'], {
     cwd: join(work, 'empty'),
   })
   const [file = ''] = await readdir(join(work, 'empty'))

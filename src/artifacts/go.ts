@@ -5,7 +5,7 @@ import type { Digest, Lock } from './lock.ts'
 import { patchedCopy } from './patched.ts'
 import { type Patch, patchesDigest } from './patches.ts'
 import { goStumbled, retried } from './retry.ts'
-import { run } from './run.ts'
+import { runHere } from './run.ts'
 import { fetchModule, toolchain } from './toolchain.ts'
 
 /** What is built, for whom, and where things may be kept. */
@@ -87,7 +87,7 @@ export async function build(wanted: Build): Promise<{ readonly path: string; rea
       patches.length === 0 ? sources.dir : await patchedCopy({ module, dir: sources.dir, patches }, join(work, 'patched'), calls)
     const output = join(work, name)
     const building = () =>
-      run(go, ['build', '-C', dir, '-v', '-trimpath', '-buildvcs=false', ...flags(version), '-o', output, main], {
+      runHere(go, ['build', '-C', dir, '-v', '-trimpath', '-buildvcs=false', ...flags(version), '-o', output, main], {
         env: { ...calls.env, CGO_ENABLED: '0', GOOS: 'linux', GOARCH: architecture },
         log: calls.log,
       })

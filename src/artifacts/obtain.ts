@@ -9,7 +9,7 @@ import { download, sha256Of } from './download.ts'
 import { build } from './go.ts'
 import type { Lock } from './lock.ts'
 import { patchesDigest, patchesOf } from './patches.ts'
-import { type Entry, tar, untar } from './tar.ts'
+import { type TarEntry, tar, untar } from './tar.ts'
 
 /** One artifact on its way: what the lock calls it, and where to look for it. */
 export interface Pin {
@@ -40,7 +40,7 @@ export async function obtain(
   await mkdir(pin.cacheDir, { recursive: true, mode: 0o700 })
   if (name === 'acme.sh') {
     const { version, source, url } = artifacts[name]
-    const tree = (entries: readonly Entry[]) => toSend(tar(acmeTree(version, entries)), pin.cacheDir)
+    const tree = (entries: readonly TarEntry[]) => toSend(tar(acmeTree(version, entries)), pin.cacheDir)
     if (source === 'debian') return debian(name, version, pin, async (path) => tree(await unpackDebian(path)))
     return release(url.replaceAll('{version}', version), version, pin, async (path) => tree(await unpack(path)))
   }
@@ -119,17 +119,17 @@ async function checked(path: string, { key, lock }: Pin, from: string, use: Use)
   }
 }
 
-const unpack = async (path: string): Promise<readonly Entry[]> => untar(path, await readFile(path))
+const unpack = async (path: string): Promise<readonly TarEntry[]> => untar(path, await readFile(path))
 
-function program(name: string, entries: readonly Entry[]): Buffer {
+function program(name: string, entries: readonly TarEntry[]): Buffer {
   const found = entries.filter(({ path }) => path.split('/').at(-1) === name)
   if (found.length !== 1) throw new ProvisionError(name, `its archive has ${found.length} files of this name, one is expected`)
   return found[0]!.content
 }
 
 /** acme.sh and the scripts of its DNS providers: what a host needs of it. */
-function acmeTree(version: string, entries: readonly Entry[]): readonly Entry[] {
-  const wanted = entries.flatMap(({ path, content }): Entry[] => {
+function acmeTree(version: string, entries: readonly TarEntry[]): readonly TarEntry[] {
+  const wanted = entries.flatMap(({ path, content }): TarEntry[] => {
     const [, inside] = /^(?:acme\.sh-[^/]+|usr\/share\/acme\.sh)\/(acme\.sh|dnsapi\/dns_\w+\.sh)$/.exec(path) ?? []
     return inside === undefined ? [] : [{ path: inside, mode: 0o755, content }]
   })

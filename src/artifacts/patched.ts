@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { applyPatch, parsePatch, reversePatch, type StructuredPatch } from 'diff'
 import { ProvisionError } from '../errors.ts'
 import type { Patch } from './patches.ts'
-import { run } from './run.ts'
+import { runHere } from './run.ts'
 import { fetchModule } from './toolchain.ts'
 
 /** Sources as they were downloaded and checked, and what is to be made of them. */
@@ -36,7 +36,7 @@ export async function patchedCopy({ module, dir, patches }: Sources, to: string,
   }
   for (const patch of patches) await apply(patch, folders.get(patch.module)!)
   const replacements = others.map((other) => `-replace=${other}=${folders.get(other)}`)
-  if (replacements.length > 0) await run(go, ['mod', 'edit', ...replacements], { cwd: main, env })
+  if (replacements.length > 0) await runHere(go, ['mod', 'edit', ...replacements], { cwd: main, env })
   return main
 }
 

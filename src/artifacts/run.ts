@@ -15,7 +15,7 @@ export interface RunOptions {
 }
 
 /** Runs a program of this machine, out of everybody's way. Throws ProvisionError when it is missing or fails, with what it said last. */
-export async function run(
+export async function runHere(
   program: string,
   args: readonly string[],
   { cwd, env = {}, log = () => undefined }: RunOptions = {},

@@ -2,17 +2,17 @@ import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { ProvisionError } from '../errors.ts'
 
 /** One regular file of an archive. */
-export interface Entry {
+export interface TarEntry {
   readonly path: string
   readonly mode: number
   readonly content: Buffer
 }
 
 /** The regular files of a tar archive, as it is or compressed by gzip or zstd. Throws ProvisionError for what is none. */
-export function untar(where: string, archive: Buffer): readonly Entry[] {
+export function untar(where: string, archive: Buffer): readonly TarEntry[] {
   const tar = decompress(where, archive)
   if (tar.length < block) throw new ProvisionError(where, 'is no tar archive')
-  const entries: Entry[] = []
+  const entries: TarEntry[] = []
   let longName: string | undefined
   for (let at = 0; at + block <= tar.length && tar[at] !== 0; ) {
     const header = tar.subarray(at, at + block)
@@ -39,7 +39,7 @@ export function untar(where: string, archive: Buffer): readonly Entry[] {
 }
 
 /** A tar archive of these files: root's, without times, so that the same files give the same bytes. */
-export function tar(entries: readonly Entry[]): Buffer {
+export function tar(entries: readonly TarEntry[]): Buffer {
   const parts = entries.flatMap(({ path, mode, content }) => {
     if (Buffer.byteLength(path) > 100) throw new ProvisionError(path, 'is too long a name for the archive')
     const header = Buffer.alloc(block)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
 import type { Digest, Lock } from './lock.ts'
 import { goStumbled, retried } from './retry.ts'
-import { has, run } from './run.ts'
+import { has, runHere } from './run.ts'
 
 /** The Go that builds them; it is pinned too. maddy 0.9 needs 1.23, Caddy 2.11 and nebula 1.11 need 1.26. */
 const goVersion = '1.26.8'
@@ -16,7 +16,7 @@ export async function fetchModule(
   env: Readonly<Record<string, string>>,
   log: (line: string) => void,
 ): Promise<{ readonly dir: string; readonly sum: Digest }> {
-  const download = () => run(go, ['mod', 'download', '-json', module], { cwd, env, log })
+  const download = () => runHere(go, ['mod', 'download', '-json', module], { cwd, env, log })
   const said: unknown = JSON.parse((await retried(download, { what: module, log, again: goStumbled })).toString())
   const field = (name: string): unknown => (typeof said === 'object' && said !== null ? Reflect.get(said, name) : undefined)
   const [dir, sum] = [field('Dir'), field('Sum')]
@@ -33,7 +33,7 @@ export async function toolchain(
 ): Promise<string> {
   if (!(await has('go'))) await installGo(log)
   const [, major = '0', minor = '0'] =
-    /go(\d+)\.(\d+)/.exec((await run('go', ['version'], { env: { GOTOOLCHAIN: 'local' } })).toString()) ?? []
+    /go(\d+)\.(\d+)/.exec((await runHere('go', ['version'], { env: { GOTOOLCHAIN: 'local' } })).toString()) ?? []
   const [wantedMajor = 0, wantedMinor = 0] = goVersion.split('.').map(Number)
   if (Number(major) > wantedMajor || (Number(major) === wantedMajor && Number(minor) >= wantedMinor)) return 'go'
 
@@ -55,7 +55,7 @@ async function installGo(log: (line: string) => void): Promise<void> {
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']
   const apt = (...args: readonly string[]) => {
     const [program = '', ...rest] = [...sudo, 'apt-get', '-o', 'Acquire::Retries=3', ...args]
-    return run(program, rest, { env: { DEBIAN_FRONTEND: 'noninteractive' }, log })
+    return runHere(program, rest, { env: { DEBIAN_FRONTEND: 'noninteractive' }, log })
   }
   const install = () => apt('install', '-y', '--no-install-recommends', 'golang-go')
   // A machine that is new, or was not updated for long, has no list that names it.

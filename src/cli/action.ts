@@ -54,7 +54,7 @@ export interface Flags {
 export type Action = (flags: Flags, io: Io, args: readonly string[]) => Promise<number>
 
 /** Runs an action with the process's own streams; what it throws is told as this command tells things. */
-export function act(action: Action): (...args: unknown[]) => Promise<void> {
+export function runAction(action: Action): (...args: unknown[]) => Promise<void> {
   return async (...args) => {
     const command = args.at(-1) as Command
     const flags = command.optsWithGlobals<Flags>()
@@ -92,7 +92,7 @@ export function needsHost<T extends Flags>(flags: T): T & { readonly host: strin
 }
 
 /** What a command that changes an inventory goes by. */
-export function change(flags: Flags) {
+export function changeOptions(flags: Flags) {
   return { ...needsHost(flags), yes: flags.yes === true, apply: flags.apply !== false }
 }
 

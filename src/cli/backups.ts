@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { ProvisionError } from '../errors.ts'
-import { act, needsHost, print } from './action.ts'
+import { needsHost, print, runAction } from './action.ts'
 import { names, reaching } from './options.ts'
 
 /** What is kept elsewhere, and how it comes back: `backup`, `restore`. */
@@ -14,14 +14,14 @@ export function backups(program: Command): void {
     ['key', 'backupKey', 'the public key that the storage has to let in'],
   ] as const) {
     reaching(backup.command(verb).description(about)).action(
-      act(async (flags, io) => (await import('../commands/backup.ts'))[name](needsHost(flags), io, print)),
+      runAction(async (flags, io) => (await import('../commands/backup.ts'))[name](needsHost(flags), io, print)),
     )
   }
 
   reaching(backup.command('prune').description('removes what is old, where the host only adds'))
     .option('--yes', 'no question; nothing is removed when a day is missing')
     .action(
-      act(async (flags, io) =>
+      runAction(async (flags, io) =>
         (await import('../commands/prune.ts')).backupPrune({ ...needsHost(flags), yes: flags.yes === true }, io, print),
       ),
     )
@@ -38,7 +38,7 @@ export function backups(program: Command): void {
     .option('--notify', 'the verdict of a drill goes to ntfy too')
     .option('--keep', 'leaves the host of a drill running')
     .action(
-      act(async (flags, io) => {
+      runAction(async (flags, io) => {
         const { only, yes = false, drill = false, mailbox, message, list, inPlace = false, ...rest } = needsHost(flags)
         if (mailbox !== undefined) {
           const { restoreMailbox } = await import('../commands/restore-mailbox.ts')

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Io } from '../commands/io.ts'
-import { act, type Flags, needsHost, print } from './action.ts'
+import { type Flags, needsHost, print, runAction } from './action.ts'
 import { naming, reaching } from './options.ts'
 
 /** What is done with the zones of an inventory: `dns`, and with the keys that they name: `dkim`, `tlsa`. */
@@ -14,12 +14,14 @@ export function zones(program: Command): void {
     reaching(dns.command(verb).description(about))
       .option('--domain <domain>', 'this one only')
       .option('--offline', 'without the host, and so without its keys: no DKIM, no TLSA')
-      .action(act(async (flags, io) => (await import('../commands/dns.ts'))[name](needsHost(flags), io, print)))
+      .action(runAction(async (flags, io) => (await import('../commands/dns.ts'))[name](needsHost(flags), io, print)))
   }
   naming(dns.command('lint <file>').description('what is wrong with a zone file; - is stdin'))
     .option('--domain <domain>', 'the zone’s name, where the file does not say it')
     .option('--offline', 'only what the text says by itself: no DS, no authorisation of reports')
-    .action(act(async (flags, io, [file = '']) => (await import('../commands/dns-lint.ts')).dnsLint(flags, io, print, file)))
+    .action(
+      runAction(async (flags, io, [file = '']) => (await import('../commands/dns-lint.ts')).dnsLint(flags, io, print, file)),
+    )
   reaching(
     dns.command('publish').description('writes what is missing or wrong where the zones are kept, and waits until it is seen'),
   )
@@ -29,7 +31,7 @@ export function zones(program: Command): void {
     .option('--prune', 'what is too much goes: a second MX, another CA')
     .option('--wait <seconds>', 'how long the name servers may take to show it (default: 600)', seconds)
     .action(
-      act(async (flags, io) =>
+      runAction(async (flags, io) =>
         (await import('../commands/dns-publish.ts')).dnsPublish({ ...needsHost(flags), yes: flags.yes === true }, io),
       ),
     )
@@ -41,10 +43,10 @@ export function zones(program: Command): void {
   )
     .option('--domain <domain>', 'of this one only')
     .option('--selector <name>', 'what it is called (default: s and the month)')
-    .action(act((flags, io) => turned('dkim', { ...flags, named: flags.selector }, io)))
+    .action(runAction((flags, io) => turned('dkim', { ...flags, named: flags.selector }, io)))
   rotating(program.command('tlsa').description('the key of the mail certificate: rotate'), `another key: ${goesOn}`)
     .option('--key <name>', 'what it is called (default: k and the month)')
-    .action(act((flags, io) => turned('tlsa', { ...flags, named: flags.key }, io)))
+    .action(runAction((flags, io) => turned('tlsa', { ...flags, named: flags.key }, io)))
 }
 
 async function turned(word: 'dkim' | 'tlsa', flags: Flags & { readonly named?: string | undefined }, io: Io): Promise<number> {

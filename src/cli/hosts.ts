@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import type { Io } from '../commands/io.ts'
 import { ProvisionError, UnknownHost } from '../errors.ts'
-import { act, type Flags, needsHost, print } from './action.ts'
-import { count, names, naming, reaching } from './options.ts'
+import { type Flags, needsHost, print, runAction } from './action.ts'
+import { names, naming, positiveInteger, reaching } from './options.ts'
 
 /** What is done with a host and its inventory: the plan and its correction, `list`, `adopt`. */
 export function hosts(program: Command): void {
@@ -16,10 +16,10 @@ export function hosts(program: Command): void {
     .option('--publish', 'what differs in the zones is published too: provision dns publish')
     .option('--reboot', 'reboots the host when an upgrade needs it, and goes on')
     .option('--all', 'every inventory of the folder; --host takes several as well, with commas')
-    .action(act((flags, io) => applyAction(program.helpInformation(), flags, io)))
+    .action(runAction((flags, io) => applyAction(program.helpInformation(), flags, io)))
 
   reaching(program.command('list').description('the ids and titles of playbooks and steps, in order')).action(
-    act(async (flags, io) => (await import('../commands/list.ts')).list(needsHost(flags), io, print)),
+    runAction(async (flags, io) => (await import('../commands/list.ts')).list(needsHost(flags), io, print)),
   )
 
   reaching(program.command('doctor').description('looks at the server from outside and from inside, and says what to do'))
@@ -27,11 +27,11 @@ export function hosts(program: Command): void {
     .option('--resolver <address>', 'asks the DNS there (default: dns.lookup, else this machine’s)')
     .option('--html <file>', 'a page to keep or to send')
     .option('--since', 'only what has changed since the last look')
-    .action(act(async (flags, io) => (await import('../commands/doctor.ts')).doctor(needsHost(flags), io, print)))
+    .action(runAction(async (flags, io) => (await import('../commands/doctor.ts')).doctor(needsHost(flags), io, print)))
 
   reaching(program.command('history').description('what runs have changed on the host: who, when, what'))
-    .option('--last <number>', 'the newest so many', count)
-    .action(act(async (flags, io) => (await import('../commands/history.ts')).history(needsHost(flags), io, print)))
+    .option('--last <number>', 'the newest so many', positiveInteger)
+    .action(runAction(async (flags, io) => (await import('../commands/history.ts')).history(needsHost(flags), io, print)))
 
   reaching(
     program.command('upgrade <program>').description('moves maddy or caddy to another version, and back when it does not work'),
@@ -39,18 +39,18 @@ export function hosts(program: Command): void {
     .requiredOption('--to <version>', 'which')
     .option('--yes', 'no question')
     .action(
-      act(async (flags, io, [name = '']) => {
-        const { upgrade } = await import('../commands/upgrade.ts')
-        return upgrade({ ...needsHost(flags), yes: flags.yes === true, to: flags.to! }, io, name)
+      runAction(async (flags, io, [name = '']) => {
+        const { upgradeProgram } = await import('../commands/upgrade.ts')
+        return upgradeProgram({ ...needsHost(flags), yes: flags.yes === true, to: flags.to! }, io, name)
       }),
     )
 
   naming(program.command('outdated').description('which pinned programs have a newer release')).action(
-    act(async (flags, io) => (await import('../commands/outdated.ts')).outdated(needsHost(flags), io, print)),
+    runAction(async (flags, io) => (await import('../commands/outdated.ts')).outdated(needsHost(flags), io, print)),
   )
 
   reaching(program.command('adopt').description('what was edited on the host, and how to keep it')).action(
-    act(async (flags, io) => (await import('../commands/adopt.ts')).adopt(needsHost(flags), io, print)),
+    runAction(async (flags, io) => (await import('../commands/adopt.ts')).adopt(needsHost(flags), io, print)),
   )
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { act, change, needsHost } from './action.ts'
-import { changing, count, naming } from './options.ts'
+import { changeOptions, needsHost, runAction } from './action.ts'
+import { changing, naming, positiveInteger } from './options.ts'
 
 /** What is done with an inventory: `init`, `domain`, `account`, `alias`, `secrets`. */
 export function inventories(program: Command): void {
@@ -9,7 +9,7 @@ export function inventories(program: Command): void {
     .description('makes an inventory by questions')
     .option('--inventory <dir>', 'where inventories are (default: $PROVISION_INVENTORY, ./inventory)')
     .option('--debug', 'stacks')
-    .action(act(async (flags, io, [name]) => (await import('../commands/init.ts')).init(flags, io, name)))
+    .action(runAction(async (flags, io, [name]) => (await import('../commands/init.ts')).init(flags, io, name)))
 
   const domain = program.command('domain').description('the mail domains of an inventory: add [DOMAIN], remove DOMAIN')
   changing(domain.command('add [domain]').description('one more, by questions, flags or a file; then its records are printed'))
@@ -19,10 +19,16 @@ export function inventories(program: Command): void {
     .option('--dmarc <policy>', 'none, quarantine or reject')
     .option('--mta-sts <mode>', 'none, testing or enforce')
     .option('--answers <file>', 'all of it, as in an inventory')
-    .action(act(async (flags, io, [name]) => (await import('../commands/domain.ts')).domainAdd(change(flags), io, name)))
+    .action(
+      runAction(async (flags, io, [name]) => (await import('../commands/domain.ts')).domainAdd(changeOptions(flags), io, name)),
+    )
   changing(domain.command('remove <domain>').description('takes one out, with its records and the site of its name'))
     .option('--keep-records', 'what is in the zones stays, and is printed')
-    .action(act(async (flags, io, [name = '']) => (await import('../commands/domain.ts')).domainRemove(change(flags), io, name)))
+    .action(
+      runAction(async (flags, io, [name = '']) =>
+        (await import('../commands/domain.ts')).domainRemove(changeOptions(flags), io, name),
+      ),
+    )
 
   const account = program.command('account').description('the mailboxes of an inventory: add, remove, password ADDRESS')
   for (const [verb, name, about] of [
@@ -31,18 +37,22 @@ export function inventories(program: Command): void {
     ['password', 'accountPassword', 'a new password: typed, from stdin, or made up'],
   ] as const) {
     changing(account.command(`${verb} <address>`).description(about)).action(
-      act(async (flags, io, [address = '']) => (await import('../commands/account.ts'))[name](change(flags), io, address)),
+      runAction(async (flags, io, [address = '']) =>
+        (await import('../commands/account.ts'))[name](changeOptions(flags), io, address),
+      ),
     )
   }
 
   const alias = program.command('alias').description('the aliases of an inventory: add ADDRESS TARGET…, remove ADDRESS')
   changing(alias.command('add <address> <target...>').description('one more, for one or several addresses')).action(
-    act(async (flags, io, [address = '', ...to]) =>
-      (await import('../commands/account.ts')).aliasAdd(change(flags), io, address, to),
+    runAction(async (flags, io, [address = '', ...to]) =>
+      (await import('../commands/account.ts')).aliasAdd(changeOptions(flags), io, address, to),
     ),
   )
   changing(alias.command('remove <address>').description('takes one out')).action(
-    act(async (flags, io, [address = '']) => (await import('../commands/account.ts')).aliasRemove(change(flags), io, address)),
+    runAction(async (flags, io, [address = '']) =>
+      (await import('../commands/account.ts')).aliasRemove(changeOptions(flags), io, address),
+    ),
   )
 
   const secrets = program.command('secrets').description('the secrets of an inventory: list, show NAME, set NAME, edit [NAME]')
@@ -53,9 +63,10 @@ export function inventories(program: Command): void {
     ['edit', '[name]', 'opens one, or all of them, in $EDITOR'],
   ] as const) {
     const command = naming(secrets.command(`${verb} ${args}`.trim()).description(about))
-    if (verb === 'show') command.option('--previous [n]', 'what it was before the last change; 2: before the one before', count)
+    if (verb === 'show')
+      command.option('--previous [n]', 'what it was before the last change; 2: before the one before', positiveInteger)
     command.action(
-      act(async (flags, io, [name]) => {
+      runAction(async (flags, io, [name]) => {
         const { previous } = flags
         const { secrets } = await import('../commands/secrets-cli.ts')
         return secrets(verb, needsHost(flags), io, name, previous === true ? 1 : previous)

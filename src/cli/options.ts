@@ -30,7 +30,7 @@ export function names(value: string): readonly string[] {
 }
 
 /** A whole number from 1. */
-export function count(value: string): number {
+export function positiveInteger(value: string): number {
   if (!/^[1-9]\d{0,8}$/.test(value)) throw new InvalidArgumentError('it is a whole number from 1.')
   return Number(value)
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { act } from './action.ts'
+import { runAction } from './action.ts'
 
 /** A whole server on this machine: `rehearse`. */
 export function rehearsals(program: Command): void {
@@ -15,5 +15,5 @@ export function rehearsals(program: Command): void {
     .option('--json', 'events, one JSON object a line')
     .option('--verbose', 'the scripts that run')
     .option('--debug', 'stacks, and the SSH dialogue')
-    .action(act(async (flags, io) => (await import('../commands/rehearse.ts')).rehearse(flags, io)))
+    .action(runAction(async (flags, io) => (await import('../commands/rehearse.ts')).rehearse(flags, io)))
 }

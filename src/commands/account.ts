@@ -2,7 +2,7 @@ import { text as readAll } from 'node:stream/consumers'
 import { ProvisionError } from '../errors.ts'
 import { addAccount, addAlias, removeAccount, removeAlias } from '../inventory/edit.ts'
 import { makeUp } from '../secrets/content.ts'
-import { type ChangeOptions, change, correct, known, writable } from './change.ts'
+import { type ChangeOptions, changeInventory, correctHost, known, writable } from './change.ts'
 import { stays } from './domain.ts'
 import type { Io } from './io.ts'
 
@@ -13,22 +13,28 @@ const concerns = ['maddy']
 export async function accountAdd(options: ChangeOptions, io: Io, address: string): Promise<number> {
   const found = await writable(options, io)
   const notes = [`its password is made up: provision secrets show mail/${address} --host ${found.inventory.name}`]
-  return change(found, addAccount(address), { concerns, notes }, options, io)
+  return changeInventory(found, addAccount(address), { concerns, notes }, options, io)
 }
 
 /** An account goes from the inventory. Returns the exit code. */
 export async function accountRemove(options: ChangeOptions, io: Io, address: string): Promise<number> {
-  return change(await writable(options, io), removeAccount(address), { concerns, notes: [stays([address])] }, options, io)
+  return changeInventory(
+    await writable(options, io),
+    removeAccount(address),
+    { concerns, notes: [stays([address])] },
+    options,
+    io,
+  )
 }
 
 /** One more alias. Returns the exit code. */
 export async function aliasAdd(options: ChangeOptions, io: Io, address: string, targets: readonly string[]): Promise<number> {
-  return change(await writable(options, io), addAlias(address, targets), { concerns }, options, io)
+  return changeInventory(await writable(options, io), addAlias(address, targets), { concerns }, options, io)
 }
 
 /** An alias goes. Returns the exit code. */
 export async function aliasRemove(options: ChangeOptions, io: Io, address: string): Promise<number> {
-  return change(await writable(options, io), removeAlias(address), { concerns }, options, io)
+  return changeInventory(await writable(options, io), removeAlias(address), { concerns }, options, io)
 }
 
 /**
@@ -50,7 +56,7 @@ export async function accountPassword(options: ChangeOptions, io: Io, address: s
   if (given.includes('\0')) throw new ProvisionError(secret, 'a value with a NUL cannot be kept: nothing was stored')
   await store.update((values) => new Map([...values, [secret, given === '' ? makeUp('password') : given]]), io.report.say)
   io.report.say(`stored ${given === '' ? 'a new one ' : ''}in ${store.file}: provision secrets show ${secret} --host ${name}`)
-  if (options.apply) return correct(only, options, io, store.file)
+  if (options.apply) return correctHost(only, options, io, store.file)
   io.report.say(`provision --host ${name} sets it there`)
   return 0
 }

@@ -2,7 +2,7 @@ import { edited } from '../converge.ts'
 import { factsProbe, parseFacts } from '../dns/facts.ts'
 import type { Drift } from '../drift.ts'
 import { noTerminal, ProvisionError } from '../errors.ts'
-import { count, type Plan, plan, select } from '../plan.ts'
+import { countChanges, type Plan, plan, select } from '../plan.ts'
 import type { Failure, RunHooks } from '../run.ts'
 import type { Step } from '../step.ts'
 import type { ApplyOptions } from './apply-options.ts'
@@ -27,7 +27,7 @@ export async function apply(given: ApplyOptions, io: Io): Promise<number> {
     await opened.secrets.open(steps)
     const looksAtZones = withZones && (server.dns.in_plan || given.only !== undefined || options.publish === true)
     const { seen, zones } = await look(opened, steps, looksAtZones)
-    const { changes, unknown } = count(seen)
+    const { changes, unknown } = countChanges(seen)
     io.report.plan(host, seen, zones?.told)
     if (options.diff) io.report.diff(await (await import('./diff.ts')).diffLines(connection, seen))
     const hostIsWell = changes + unknown === 0 && !seen.host.undoArmed && seen.host.upgrade === undefined

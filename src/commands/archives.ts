@@ -3,7 +3,7 @@ import type { Inventory } from '../inventory.ts'
 import { fetch, listArchives } from '../restore.ts'
 import type { Sh } from '../sh.ts'
 import type { Connection } from '../ssh/options.ts'
-import { must } from './backup.ts'
+import { mustPrint } from './backup.ts'
 import type { Io } from './io.ts'
 import { type Opened, open } from './open.ts'
 import type { OpenOptions } from './open-options.ts'
@@ -16,7 +16,7 @@ export interface Source {
 
 /** The host gets it by itself, with its own key. */
 export const repository = ({ archive }: { readonly archive?: string | undefined }): Source => ({
-  archive: async (connection) => chosen((await must(connection, listArchives)).trim().split('\n').filter(Boolean), archive),
+  archive: async (connection) => chosen((await mustPrint(connection, listArchives)).trim().split('\n').filter(Boolean), archive),
   fetch: async (connection, one, say) => void (await worked(connection, fetch(one, []), say)),
 })
 

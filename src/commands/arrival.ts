@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ProvisionError } from '../errors.ts'
-import type { Reach } from '../inventory/reach.ts'
+import type { ReachSettings } from '../inventory/reach.ts'
 import type { Connection, RootSecret } from '../ssh/options.ts'
 import { type Ask, loaded, login, operatorKey } from '../ssh.ts'
 import type { Io } from './io.ts'
@@ -12,11 +12,11 @@ import type { OpenOptions } from './open-options.ts'
 /** A login that begins as soon as it is known where the host is: it takes its time to answer, and the rest is prepared meanwhile. */
 export interface Arrival {
   /** Begins, unless it has begun the same way. Resolves when the login is on its way. */
-  begin(dir: string, to: Reach): Promise<void>
+  begin(dir: string, to: ReachSettings): Promise<void>
   /** The declared keys of a checked inventory; `operator` among them stands for the key that whoever runs this logs in with. */
-  keys(to: Reach): Promise<readonly string[]>
+  keys(to: ReachSettings): Promise<readonly string[]>
   /** The login there, when the rest is prepared; `secret` is root's password of the secrets, where there are some. */
-  arrive(dir: string, to: Reach, secret?: RootSecret): Promise<Connection>
+  arrive(dir: string, to: ReachSettings, secret?: RootSecret): Promise<Connection>
   /** The rest could not be prepared: whatever was begun is ended, and nobody is asked anything. */
   giveUp(error: unknown): void
 }
@@ -32,7 +32,7 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
   const { env = process.env } = options
   const own = new Map<string, ReturnType<typeof operatorKey>>()
 
-  const keysOf = async ({ address, admin }: Reach): Promise<readonly string[]> => {
+  const keysOf = async ({ address, admin }: ReachSettings): Promise<readonly string[]> => {
     if (!admin.keys.includes('operator')) return admin.keys
     const may = {
       make: options.corrects === true,
@@ -48,7 +48,7 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
     confirm: late(io.ask.confirm, prepared.promise),
   }
 
-  const logIn = async (dir: string, to: Reach): Promise<Connection> => {
+  const logIn = async (dir: string, to: ReachSettings): Promise<Connection> => {
     const { address, port } = endpoint(options.address ?? to.address)
     return login({
       address,
@@ -70,7 +70,7 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
     })
   }
 
-  const start = (dir: string, to: Reach): Promise<Connection> => {
+  const start = (dir: string, to: ReachSettings): Promise<Connection> => {
     const name = JSON.stringify(to)
     const going = begun.get(name) ?? logIn(dir, to)
     begun.set(name, going)

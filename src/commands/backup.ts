@@ -25,7 +25,7 @@ export const backupCheck = (options: OpenOptions, io: Io, out: Print): Promise<n
 /** Prints the archives, the oldest first, and what the repository takes. Returns the exit code. */
 export const backupList = (options: OpenOptions, io: Io, out: Print): Promise<number> =>
   overThere(options, io, async ({ connection }) => {
-    const said = await must(
+    const said = await mustPrint(
       connection,
       sh`list=$(provision-backup borg --lock-wait 60 list --format '{archive}  {start}{NL}')
 printf '%s\n' "\${list:-no archive yet}"
@@ -37,7 +37,7 @@ provision-backup borg --lock-wait 60 info | sed -n 's/^All archives: *\(.* [kMGT
 /** Removes the lock that a dead run has left in the repository. Returns the exit code. Throws ProvisionError while one is alive. */
 export const backupUnlock = (options: OpenOptions, io: Io, out: Print): Promise<number> =>
   overThere(options, io, async ({ connection }) => {
-    await must(
+    await mustPrint(
       connection,
       sh`exec 8> /run/provision/backup.lock
 if ! flock -n 8; then echo 'a backup or a check is running on this host: its lock is not a dead one' >&2; exit 1; fi
@@ -67,7 +67,7 @@ async function overThere(options: OpenOptions, io: Io, work: (opened: Opened) =>
   await backedUp(options)
   const opened = await open({ ...options, only: [] }, io)
   try {
-    await must(
+    await mustPrint(
       opened.connection,
       sh`command -v provision-backup >/dev/null || { echo 'no backups are set up there yet: provision --host X does it' >&2; exit 1; }`,
     )
@@ -79,7 +79,7 @@ async function overThere(options: OpenOptions, io: Io, work: (opened: Opened) =>
 }
 
 /** What it printed. Throws ProvisionError, with the end of what it said, when it fails. */
-export async function must(connection: Connection, script: Sh): Promise<string> {
+export async function mustPrint(connection: Connection, script: Sh): Promise<string> {
   const { code, stdout, stderr } = await connection.run(script)
   if (code === 0) return stdout
   throw new ProvisionError('backup', (stderr.trim() || stdout.trim() || `exit code ${code}`).split('\n').slice(-8).join('\n'))
@@ -87,7 +87,7 @@ export async function must(connection: Connection, script: Sh): Promise<string> 
 
 /** Starts a unit, or joins the run that is going on, and tells its phases. It goes on without us when we are gone. */
 async function follow(connection: Connection, unit: `${string}.service`, io: Io, out: Print): Promise<void> {
-  const began = await must(
+  const began = await mustPrint(
     connection,
     sh`if [ "$(systemctl show -p ActiveState --value -- ${unit})" = activating ]; then
   systemctl show --timestamp=unix -p InactiveExitTimestamp --value -- ${unit} | tr -d @
@@ -99,7 +99,7 @@ fi`,
   )
   let last = ''
   for (;;) {
-    const seen = await must(connection, look(unit))
+    const seen = await mustPrint(connection, look(unit))
     const [, state = '', result = '', since = '', progress = ''] = /^(.*)\n(.*)\n@?(.*)\n([\s\S]*)$/.exec(seen) ?? []
     const line = progress.trim()
     if (line !== '' && line !== last) io.report.say(line)
@@ -110,7 +110,7 @@ fi`,
       continue
     }
     const journal = sh`journalctl --sync; journalctl -q -o cat -t provision-backup --since ${`@${since}`} | tail -n 12`
-    const said = (await must(connection, journal)).trim()
+    const said = (await mustPrint(connection, journal)).trim()
     if (result !== 'success') throw new ProvisionError(unit, said || `it ended: ${result}`)
     for (const one of said.split('\n')) out(one)
     return

@@ -46,7 +46,7 @@ export async function writable({ inventory: given, host, yes }: ChangeOptions, i
  * Shows what a change makes of the inventory, asks once, writes the file at once or not at all, says what has to be published,
  * and corrects the host: these playbooks, as ever. Returns the exit code: 1 when the operator says no.
  */
-export async function change(
+export async function changeInventory(
   { inventory, text }: Writable,
   edit: Edit,
   { concerns, notes = [], publishes = false, first, then }: Concern,
@@ -75,13 +75,13 @@ export async function change(
   for (const note of notes) io.report.say(note)
   if (!publishes) io.report.diff(records)
   if (then !== undefined) return then(await loadInventory(options.inventory, options.host))
-  if (options.apply) return correct(only, options, io, shown)
+  if (options.apply) return correctHost(only, options, io, shown)
   io.report.say(`provision --host ${name} makes it so there`)
   return 0
 }
 
 /** Corrects these playbooks. When that fails the inventory is written all the same, which is said. */
-export async function correct(only: readonly string[], options: ChangeOptions, io: Io, file: string): Promise<number> {
+export async function correctHost(only: readonly string[], options: ChangeOptions, io: Io, file: string): Promise<number> {
   try {
     return await apply({ ...options, check: false, diff: false, yes: true, only }, io)
   } catch (error) {

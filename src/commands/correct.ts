@@ -1,8 +1,8 @@
-import type { Listener } from '../act.ts'
+import type { StepListener } from '../act.ts'
 import type { Leave } from '../converge.ts'
 import { type Plan, plan } from '../plan.ts'
 import { recover } from '../recover.ts'
-import { type RunHooks, run } from '../run.ts'
+import { type RunHooks, runSteps } from '../run.ts'
 import type { Step } from '../step.ts'
 import { seconds } from '../ui/report.ts'
 import type { TaskLine } from '../ui/tasks.ts'
@@ -19,14 +19,14 @@ export async function correctAll(
   io: Io,
   leave: Leave,
   before?: RunHooks['before'],
-): ReturnType<typeof run> {
+): ReturnType<typeof runSteps> {
   await opened.secrets.ensure(steps)
   const recovered = await recover(opened.connection, seen, who())
   const fresh = recovered ? await plan(opened.connection, opened.host, steps) : seen
   const signals = stopSignals((line) => io.report.say(line))
   const line = io.terminal ? (await import('../ui/tasks.ts')).taskLine : undefined
   try {
-    return await run(
+    return await runSteps(
       opened.connection,
       fresh,
       { ...hooks(opened, fresh, io, signals.stopped, line), ...(before && { before }) },
@@ -57,7 +57,7 @@ function hooks(
     stopped,
     obtain: (artifact) =>
       opened.obtain(artifact, host.architecture, (text) => (line === undefined ? io.report.say(text) : line.update(text))),
-    listener: (): Listener => ({
+    listener: (): StepListener => ({
       correcting: ({ resource: { id } }) => line?.update(id),
       // Where no line lives, a wait that may last minutes is told all the same.
       output: (text) => (line === undefined && text.startsWith('waiting for ') ? io.report.say(text) : line?.update(text)),

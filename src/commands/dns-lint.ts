@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
 import { lintOutside } from '../dns/lint/outside.ts'
-import type { Remark } from '../dns/lint/zone.ts'
+import type { LintRemark } from '../dns/lint/zone.ts'
 import { lintZone } from '../dns/lint.ts'
 import { policyId } from '../dns/records.ts'
 import { resolvers } from '../dns/servers.ts'
@@ -43,7 +43,7 @@ export async function dnsLint(options: LintOptions, io: Io, out: (line: string) 
   return all.length > 0 ? 2 : 0
 }
 
-const remarkLines = (file: string, { line, name, level, message, fix }: Remark): readonly string[] => [
+const remarkLines = (file: string, { line, name, level, message, fix }: LintRemark): readonly string[] => [
   `${file}:${line}: ${level}: ${name}: ${message}`,
   ...(fix === undefined ? [] : [`    write: ${fix}`]),
 ]

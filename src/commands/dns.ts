@@ -1,5 +1,5 @@
 import { checkZones } from '../dns/check.ts'
-import { overdue } from '../dns/rotation.ts'
+import { overdueRotations } from '../dns/rotation.ts'
 import { authorities, resolvers } from '../dns/servers.ts'
 import { recordText, zoneText } from '../dns/zone.ts'
 import { ProvisionError } from '../errors.ts'
@@ -41,7 +41,7 @@ export async function dnsCheck(options: DnsOptions, io: Io, out: (line: string) 
   const now = performance.now()
   for (const check of checks)
     for (const line of io.json ? checkEvents(check).map((one) => JSON.stringify(one)) : checkLines(check)) out(line)
-  for (const { subject, message, next } of overdue(server, new Date()))
+  for (const { subject, message, next } of overdueRotations(server, new Date()))
     io.report.say(`${subject}: ${message}: ${next.replace('--host X', `--host ${options.host}`)}`)
   const code = exitCode(checks)
   const records = [...zones.values()].flat().length

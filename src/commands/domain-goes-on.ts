@@ -8,7 +8,7 @@ import { examine, type Result } from '../doctor/examine.ts'
 import type { Patient } from '../doctor/patient.ts'
 import type { Inventory, Server } from '../inventory.ts'
 import { resultLines } from '../ui/verdicts.ts'
-import { type ChangeOptions, correct, known, near } from './change.ts'
+import { type ChangeOptions, correctHost, known, near } from './change.ts'
 import { dkimLines } from './dns-lines.ts'
 import { publishZones } from './dns-publish.ts'
 import { canPublish, wantedZones } from './dns-wanted.ts'
@@ -22,7 +22,7 @@ import { announcedLater } from './zones.ts'
  * announced once it is served. What is done already is found done: whatever stopped it, the same command goes on. Returns the exit code.
  */
 export async function goOn(domain: string, options: ChangeOptions, io: Io, { name, file, ...held }: Inventory): Promise<number> {
-  const part = async (id: string) => correct(await known([id], options, io), { ...options, domain }, io, near(file))
+  const part = async (id: string) => correctHost(await known([id], options, io), { ...options, domain }, io, near(file))
   const code = await part('maddy')
   if (code !== 0) return code
   if (!(await canPublish(held))) return byHand(domain, options, io, name, () => part('caddy'))

@@ -6,7 +6,7 @@ import type { Inventory } from '../inventory/load.ts'
 import { DomainShape } from '../inventory/mail.ts'
 import { type Answers, converse, type Topic } from '../ui/converse.ts'
 import { question } from '../ui/fields.ts'
-import { type ChangeOptions, change, near, type Writable, writable } from './change.ts'
+import { type ChangeOptions, changeInventory, near, type Writable, writable } from './change.ts'
 import { canPublish } from './dns-wanted.ts'
 import { domainOf, domainTopics, type NewDomain } from './domain-questions.ts'
 import type { Io } from './io.ts'
@@ -37,7 +37,7 @@ export async function domainAdd(options: DomainOptions, io: Io, name?: string): 
   const { goOn } = await import('./domain-goes-on.ts')
   const publishes = options.apply && (await canPublish(found.inventory))
   const then = options.apply ? (inventory: Inventory) => goOn(domain.name, options, io, inventory) : undefined
-  return change(found, addDomain(domain, { site }), { concerns, publishes, then }, options, io)
+  return changeInventory(found, addDomain(domain, { site }), { concerns, publishes, then }, options, io)
 }
 
 /** What `provision domain remove` may be told besides. */
@@ -63,10 +63,10 @@ export async function domainRemove(options: RemoveOptions, io: Io, name: string)
     ...(site === undefined ? [] : [`its pages stay on the host, in ${site.root}`]),
   ]
   if (!options.apply || options.keepRecords || !(await canPublish(found.inventory)))
-    return change(found, edit, { concerns, notes }, options, io)
+    return changeInventory(found, edit, { concerns, notes }, options, io)
   const { lines, take } = await (await import('./domain-leaves.ts')).leaving(found.inventory, after, options, io)
   const first = { lines, asks: lines.length === 0 ? '' : 'take its records out of the zones', run: take }
-  return change(found, edit, { concerns, notes, publishes: true, first }, options, io)
+  return changeInventory(found, edit, { concerns, notes, publishes: true, first }, options, io)
 }
 
 /** What leaves the inventory does not leave the host by itself. */

@@ -1,5 +1,5 @@
 import { ProvisionError } from '../errors.ts'
-import { type Entry, entries, readLog } from '../history.ts'
+import { entries, type HistoryEntry, readLog } from '../history.ts'
 import { reachOf } from '../inventory/reach.ts'
 import { loadInventory } from '../inventory.ts'
 import { arrival } from './arrival.ts'
@@ -31,7 +31,7 @@ export async function history(options: HistoryOptions, io: Io, out: (line: strin
 }
 
 /** A line for who and when, at each change of them, and below it what was done in the words of the plan. Pure. */
-export function historyLines(all: readonly Entry[]): readonly string[] {
+export function historyLines(all: readonly HistoryEntry[]): readonly string[] {
   return all.flatMap(({ at, who, step, id, changes }, i) => {
     const before = all[i - 1]
     const [day, time] = [at.slice(0, 10), at.slice(11, 19)]

@@ -12,7 +12,7 @@ import { domainTopics } from './domain-questions.ts'
 import { newServer } from './init-file.ts'
 
 /** What is known before the first question. */
-export interface Known {
+export interface InitDefaults {
   /** What the inventory is called: a host name, an address, or any name. */
   readonly given: string | undefined
   readonly user: string
@@ -21,7 +21,7 @@ export interface Known {
 }
 
 /** The questions that make a server, the fewest that its schema has no default for. */
-export function initTopics({ given, user, from }: Known): readonly Topic[] {
+export function initTopics({ given, user, from }: InitDefaults): readonly Topic[] {
   const shape = ServerShape.shape
   const onlyIf = (fits: boolean | undefined): string | undefined => (fits === true ? given : undefined)
   const { accounts, web } = domainTopics(contradiction)

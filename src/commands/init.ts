@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
-import { Network } from '../inventory/networks.ts'
+import { NetworkField } from '../inventory/networks.ts'
 import { readYaml, validate } from '../inventory/yaml.ts'
 import { inventoryFolder, listInventories, type Server } from '../inventory.ts'
 import { createFile } from '../replace.ts'
@@ -68,7 +68,7 @@ async function refuseTaken(dir: string, name: string): Promise<void> {
 /** The address that the operator's own login here comes from, when there is one. */
 function cameFrom(connection: string | undefined): string | undefined {
   const address = connection?.split(' ')[0] ?? ''
-  return Network.safeParse(address).success ? address : undefined
+  return NetworkField.safeParse(address).success ? address : undefined
 }
 
 /** What the operator does next. */

@@ -18,7 +18,7 @@ import { turn } from '../turn.ts'
 import { type Arrival, arrival } from './arrival.ts'
 import type { Io } from './io.ts'
 import type { OpenOptions } from './open-options.ts'
-import { logins } from './session.ts'
+import { borrowedLogins } from './session.ts'
 
 /** A host with its inventory, its playbooks and a login. */
 export interface Opened {
@@ -52,7 +52,7 @@ export async function load(options: OpenOptions, io: Io, withKey: boolean) {
 /** Everything a command needs of a host. Throws ProvisionError and ConnectionError. */
 export async function open(options: OpenOptions, io: Io): Promise<Opened> {
   const say = (line: string) => io.report.say(line)
-  const all = logins(options.verbose ? say : undefined)
+  const all = borrowedLogins(options.verbose ? say : undefined)
   const arriving = arrival(options, io)
   try {
     const inventory = await loadInventory(options.inventory, options.host, async (dir, raw) => {

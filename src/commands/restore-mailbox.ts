@@ -1,12 +1,12 @@
 import { noTerminal, ProvisionError } from '../errors.ts'
-import { localPart, logins, type Server } from '../inventory.ts'
-import { bringBack, countMessages, fetchDump, forget, listMessages, type Wanted } from '../restore-mailbox.ts'
+import { localPart, mailLogins, type Server } from '../inventory.ts'
+import { bringBack, countMessages, fetchDump, forget, listMessages, type WantedMessages } from '../restore-mailbox.ts'
 import type { Connection } from '../ssh/options.ts'
 import { type Archived, archivedLine } from '../ui/archived.ts'
 import { who } from '../who.ts'
 import { needSecrets, over, repository, worked } from './archives.ts'
 import { backedUp } from './backed-up.ts'
-import { must } from './backup.ts'
+import { mustPrint } from './backup.ts'
 import type { Io } from './io.ts'
 import type { OpenOptions } from './open-options.ts'
 
@@ -54,7 +54,7 @@ export async function restoreMailbox(options: MailboxOptions, io: Io, out: (line
 /** What maddy calls the mailbox of an address: the inventory says it, and one that is not declared is called as it is written. */
 export function mailboxOf({ mail, domains }: Pick<Server, 'mail' | 'domains'>, written: string): string {
   const address = written.toLowerCase()
-  const all = logins(mail.mode, domains).flatMap(({ mailboxes }) => mailboxes)
+  const all = mailLogins(mail.mode, domains).flatMap(({ mailboxes }) => mailboxes)
   return all.find((one) => one === address) ?? all.find((one) => one === localPart(address)) ?? address
 }
 
@@ -62,7 +62,7 @@ export function mailboxOf({ mail, domains }: Pick<Server, 'mail' | 'domains'>, w
 export const dayOf = (archive: string): string => /^\d{4}-\d\d-\d\d/.exec(archive)?.[0] ?? archive.replaceAll('.', '-')
 
 async function list(connection: Connection, mailbox: string, text: string | true, out: (line: string) => void): Promise<number> {
-  const said = (await must(connection, listMessages(mailbox))).trim()
+  const said = (await mustPrint(connection, listMessages(mailbox))).trim()
   const all = said === '' ? [] : said.split('\n').map((line) => archivedLine(JSON.parse(line) as Archived))
   const like = text === true ? '' : text.toLowerCase()
   const found = all.filter((line) => line.toLowerCase().includes(like))
@@ -74,13 +74,13 @@ async function list(connection: Connection, mailbox: string, text: string | true
 async function back(
   connection: Connection,
   archive: string,
-  wanted: Wanted,
+  wanted: WantedMessages,
   { yes, mailbox: address }: MailboxOptions,
   io: Io,
   out: (line: string) => void,
 ): Promise<number> {
   const say = (line: string) => io.report.say(line)
-  const [then, now, gone, all] = (await must(connection, countMessages(wanted))).trim().split('\t').map(Number)
+  const [then, now, gone, all] = (await mustPrint(connection, countMessages(wanted))).trim().split('\t').map(Number)
   if (then === 0) throw new ProvisionError('--mailbox', `${archive} has no mailbox ${wanted.mailbox}`)
   if (now === 0)
     throw new ProvisionError(

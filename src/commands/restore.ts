@@ -1,7 +1,7 @@
 import { noTerminal, ProvisionError } from '../errors.ts'
 import { reachedAt } from '../inventory/reach.ts'
 import { declaredFolders, type Inventory } from '../inventory.ts'
-import { becomeItself, begin, ground, parseGround, place } from '../restore.ts'
+import { becomeItself, begin, ground, parseGround, placeServer } from '../restore.ts'
 import { knownName } from '../ssh/known-hosts.ts'
 import { learnOnly } from '../ssh/known-hosts-file.ts'
 import { parseLine } from '../ssh/public-key.ts'
@@ -10,7 +10,7 @@ import { apply } from './apply.ts'
 import { needSecrets, over, repository, type Source, worked } from './archives.ts'
 import { endpoint, knownHostsOf } from './arrival.ts'
 import { backedUp } from './backed-up.ts'
-import { must } from './backup.ts'
+import { mustPrint } from './backup.ts'
 import { recordLines } from './dns-lines.ts'
 import type { Io } from './io.ts'
 import { load, type Opened } from './open.ts'
@@ -46,7 +46,7 @@ export async function restore(options: RestoreOptions, io: Io, given?: Source): 
   // What would be overwritten is looked at before the first change; what the repository holds, once something there can ask it.
   // Each login takes the password out of the environment, and until the admin has a key there are two.
   const password = process.env.PROVISION_ROOT_PASSWORD
-  const seen = await over(options, io, async ({ connection }) => parseGround(await must(connection, ground)))
+  const seen = await over(options, io, async ({ connection }) => parseGround(await mustPrint(connection, ground)))
   if (seen.mail && !seen.begun)
     throw new ProvisionError(
       inventory.name,
@@ -70,7 +70,7 @@ export async function restore(options: RestoreOptions, io: Io, given?: Source): 
       await worked(connection, begin, say)
       say(`getting ${archive} out of the repository`)
       await source.fetch(connection, archive, say)
-      await worked(connection, place(archive, declaredFolders(inventory.server)), say)
+      await worked(connection, placeServer(archive, declaredFolders(inventory.server)), say)
       say(`${archive} is in place (${seconds(performance.now() - began)})`)
     })
   } else say(`${seen.placed} is in place already: going on`)

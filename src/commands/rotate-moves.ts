@@ -1,9 +1,9 @@
-import { correct, look } from '../converge.ts'
+import { correct, lookAtStep } from '../converge.ts'
 import { begun, type Move, proved, retired, slowed, unproved, used } from '../dns/rotation.ts'
 import type { Rotation } from '../inventory.ts'
 import { step } from '../step.ts'
 import { who } from '../who.ts'
-import { correct as correctHost, known } from './change.ts'
+import { correctHost, known } from './change.ts'
 import { publishZones } from './dns-publish.ts'
 import { canPublish } from './dns-wanted.ts'
 import { open } from './open.ts'
@@ -113,7 +113,7 @@ async function removed({ what, options, io }: Held, those: Those): Promise<void>
       'Remove the retired key',
       those.map(({ name, rotation }) => what.gone(name, rotation.retired!)),
     )
-    const { changed } = await correct(connection, await look(connection, removal))
+    const { changed } = await correct(connection, await lookAtStep(connection, removal))
     for (const drift of changed) io.report.change(removal, drift)
   } finally {
     await close()

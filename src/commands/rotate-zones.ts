@@ -1,7 +1,7 @@
 import { seenAt } from '../dns/at-server.ts'
 import { checkZones } from '../dns/check.ts'
 import { NoAnswer } from '../dns/client.ts'
-import { differences, wantedOf } from '../dns/compare.ts'
+import { recordDifferences, wantedOf } from '../dns/compare.ts'
 import type { DnsRecord, HostFacts } from '../dns/record.ts'
 import { desiredRecords, goneRecords } from '../dns/records.ts'
 import { retired } from '../dns/rotation.ts'
@@ -49,7 +49,7 @@ export async function keptFor({ found }: Held, zones: Zones): Promise<ReadonlyMa
     return wantedOf(records).map(async (one) => {
       const said = await Promise.all((await servers()).map((server) => seenAt(server, one).catch(none)))
       // Where the next key stands already, what was there before it was looked at by the run that has published it.
-      const before = said.filter((all) => differences(one, all).some(({ longer }) => !longer))
+      const before = said.filter((all) => recordDifferences(one, all).some(({ longer }) => !longer))
       return [one.name, Math.max(0, ...before.flat().map(({ ttl = 0 }) => ttl))] as const
     })
   })

@@ -2,7 +2,7 @@ import { dkimName } from '../dns/dkim.ts'
 import type { HostFacts } from '../dns/record.ts'
 import { dkimPace, nameOf, type Pace, tlsaPace } from '../dns/rotation.ts'
 import { type Edit, setDkim, setTlsa } from '../inventory/edit.ts'
-import { certificateKey, dkimFiles, type Rotation, type Server } from '../inventory.ts'
+import { certificateKeyPath, dkimFiles, type Rotation, type Server } from '../inventory.ts'
 import type { Resource } from '../kind.ts'
 import { privateKey } from '../kinds/private-key.ts'
 
@@ -62,5 +62,5 @@ export const tlsa: Rotated = {
   edit: (all) => setTlsa([...all.values()][0]!),
   record: (mx) => `_25._tcp.${mx}`,
   has: (facts, _, key) => facts.keys?.has(key) ?? false,
-  gone: (mx, key) => privateKey({ path: certificateKey(mx, key), type: 'ec', owner: 'root', absent: true }),
+  gone: (mx, key) => privateKey({ path: certificateKeyPath(mx, key), type: 'ec', owner: 'root', absent: true }),
 }

@@ -9,7 +9,7 @@ export interface Logins {
 }
 
 /** `heard` gets the scripts as they may be shown: for `--verbose`. */
-export function logins(heard: ((script: string) => void) | undefined): Logins {
+export function borrowedLogins(heard: ((script: string) => void) | undefined): Logins {
   const all: Connection[] = []
   const hear = (script: Sh): Sh => {
     heard?.(script.shown)

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { rootCertificates } from 'node:tls'
 import { leadsElsewhere } from '../dns/leads.ts'
-import { ask } from '../doctor/https.ts'
+import { requestHttp } from '../doctor/https.ts'
 import { reachedAt } from '../inventory/reach.ts'
 import { type Server, webNames } from '../inventory.ts'
 import { sh } from '../sh.ts'
@@ -71,7 +71,7 @@ export async function sitesAnswer(server: Server, io: Io, wait: WaitForSites = {
 async function answered(server: Server, { name, elsewhere, why }: Silent): Promise<Silent | undefined> {
   if (elsewhere) return { name, why, elsewhere }
   const trusted = [...rootCertificates, ...(server.acme.ca === undefined ? [] : [server.acme.ca])]
-  const { status, body } = await ask({ address: reachedAt(server), url: `${name}/`, trusted })
+  const { status, body } = await requestHttp({ address: reachedAt(server), url: `${name}/`, trusted })
   if (status !== 0 || (/staging/.test(server.acme.directory) && distrusted.test(body))) return undefined
   // Asked once: what leads here goes on doing so.
   const other = unreachable.test(body) || why !== '' ? undefined : await leadsElsewhere(name, server)

@@ -8,7 +8,7 @@ import type { Step } from '../step.ts'
 import { recipes, type Upgradable } from '../upgrade/recipes.ts'
 import { complaints, switchTo } from '../upgrade/switch.ts'
 import { who } from '../who.ts'
-import { type ChangeOptions, change, writable } from './change.ts'
+import { type ChangeOptions, changeInventory, writable } from './change.ts'
 import type { Io } from './io.ts'
 import { type Opened, open } from './open.ts'
 import { stopSignals } from './signals.ts'
@@ -22,7 +22,7 @@ export interface UpgradeOptions extends Omit<ChangeOptions, 'apply'> {
  * Moves a pinned program of a host to another version, and pins that in the inventory once it works there. When it does not, the
  * host has gone back to the old one with all that it kept, and the inventory is as it was. Returns the exit code.
  */
-export async function upgrade(options: UpgradeOptions, io: Io, program: string): Promise<number> {
+export async function upgradeProgram(options: UpgradeOptions, io: Io, program: string): Promise<number> {
   const { to } = options
   const name = upgradable(program)
   const found = await writable({ ...options, apply: false }, io)
@@ -48,7 +48,7 @@ export async function upgrade(options: UpgradeOptions, io: Io, program: string):
     await opened.close()
   }
   if (version === to) return 0
-  return change(found, pin(name, to), { concerns: [name] }, { ...options, yes: true, apply: false }, io)
+  return changeInventory(found, pin(name, to), { concerns: [name] }, { ...options, yes: true, apply: false }, io)
 }
 
 /** An upgrade before this one was cut off: first of all the host goes back from it, and what that leaves stale is restarted. */

@@ -1,4 +1,4 @@
-import { type Finding, type ZoneCheck, zonesLook } from '../dns/check.ts'
+import { type RecordFinding, type ZoneCheck, zonesLook } from '../dns/check.ts'
 import { readFacts } from '../dns/facts.ts'
 import type { HostFacts } from '../dns/record.ts'
 import { desiredRecords } from '../dns/records.ts'
@@ -96,7 +96,7 @@ export function beforeWeb({ server, store }: Opened, zones: ZonesSeen | undefine
 
 const webUnit = 'service:caddy.service'
 
-const isAddress = ({ type, state }: Finding): boolean => (type === 'A' || type === 'AAAA') && state !== 'extra'
+const isAddress = ({ type, state }: RecordFinding): boolean => (type === 'A' || type === 'AAAA') && state !== 'extra'
 
 /** These records without those that announce an MTA-STS policy: whoever reads one asks for the policy at once. */
 export const announcedLater = (wanted: WantedZones): WantedZones => ({

@@ -1,6 +1,6 @@
 import { once } from '../once.ts'
-import { lookAt, type Speaks, speaks, written } from './at-server.ts'
-import { type Asking, type Family, familyOf, type NameServer, NoAnswer } from './client.ts'
+import { lookAtServer, type Speaks, speaks, written } from './at-server.ts'
+import { type Family, familyOf, type NameServer, NoAnswer, type QueryOptions } from './client.ts'
 import { type Difference, wantedOf } from './compare.ts'
 import type { DnsRecord } from './record.ts'
 import { type Authorities, type Authority, authorities } from './servers.ts'
@@ -8,7 +8,7 @@ import type { Trouble } from './trouble.ts'
 import { zoneHealth } from './zone-health.ts'
 
 /** A difference, and which of the zone's name servers have it. */
-export interface Finding extends Difference {
+export interface RecordFinding extends Difference {
   /** Empty when all that answered say the same. */
   readonly at: readonly Authority[]
 }
@@ -25,7 +25,7 @@ export interface Unknown {
 /** How a zone stands. */
 export interface ZoneCheck {
   readonly zone: string
-  readonly findings: readonly Finding[]
+  readonly findings: readonly RecordFinding[]
   readonly unknown: readonly Unknown[]
   /** What is wrong with the zone as a whole: its name servers, its DS, its signatures. */
   readonly trouble: readonly Trouble[]
@@ -36,7 +36,7 @@ export interface ZoneCheck {
 }
 
 /** Where names are looked up, and how long one waits. */
-export interface Look extends Asking {
+export interface Look extends QueryOptions {
   readonly resolvers: readonly NameServer[]
 }
 
@@ -121,7 +121,7 @@ async function checkAt(
   const looked = await Promise.all(
     seen.map(async (one) => ({
       ...one,
-      ...(one.type === 'speaks' ? await lookAt(one.server, wanted, look) : { why: [one.why] }),
+      ...(one.type === 'speaks' ? await lookAtServer(one.server, wanted, look) : { why: [one.why] }),
     })),
   )
   const answered = looked.filter((one) => 'seen' in one)
@@ -156,7 +156,7 @@ async function checkAt(
 }
 
 /** The same difference at several name servers is one. */
-function merged(all: readonly { readonly server: Authority; readonly found: readonly Difference[] }[]): readonly Finding[] {
+function merged(all: readonly { readonly server: Authority; readonly found: readonly Difference[] }[]): readonly RecordFinding[] {
   const byText = new Map<string, { readonly one: Difference; readonly at: Authority[] }>()
   for (const { server, found } of all)
     for (const one of found) {

@@ -25,7 +25,7 @@ export interface Query {
 }
 
 /** What a name server answered. */
-export interface Reply {
+export interface DnsReply {
   readonly rcode: string
   /** It speaks for the zone itself. */
   readonly authoritative: boolean
@@ -37,7 +37,7 @@ export interface Reply {
 }
 
 /** How long, and how. */
-export interface Asking {
+export interface QueryOptions {
   /** Milliseconds until each try is given up. */
   readonly tries?: readonly number[] | undefined
   /** To a resolver: it shall find out. */
@@ -66,7 +66,7 @@ export type Family = 'IPv4' | 'IPv6'
 export const familyOf = (address: string): Family => (isIPv6(address) ? 'IPv6' : 'IPv4')
 
 /** Asks one name server one thing: by UDP, again when nothing comes, and by TCP what did not fit. Throws NoAnswer. */
-export async function ask(server: NameServer, query: Query, asking: Asking = {}): Promise<Reply> {
+export async function askServer(server: NameServer, query: Query, asking: QueryOptions = {}): Promise<DnsReply> {
   const { tries = [1500, 2500] } = asking
   for (const [i, limit] of tries.entries()) {
     const packet = await byUdp(server, query, asking, limit)
@@ -88,7 +88,7 @@ export async function inParallel<T, R>(limit: number, list: readonly T[], work: 
   return results
 }
 
-function replyOf(packet: DecodedPacket): Reply {
+function replyOf(packet: DecodedPacket): DnsReply {
   return {
     // dns-packet puts it there, and its types do not say so.
     rcode: (packet as { readonly rcode?: string }).rcode ?? 'NOERROR',
@@ -100,7 +100,11 @@ function replyOf(packet: DecodedPacket): Reply {
   }
 }
 
-function question({ name, type }: Query, { recursion = false, dnssec = false, unchecked = false }: Asking, id: number): Buffer {
+function question(
+  { name, type }: Query,
+  { recursion = false, dnssec = false, unchecked = false }: QueryOptions,
+  id: number,
+): Buffer {
   return encode({
     type: 'query',
     id,
@@ -124,7 +128,12 @@ function question({ name, type }: Query, { recursion = false, dnssec = false, un
 }
 
 /** Undefined when nothing came. A socket a question: its port is the other half of what nobody can guess. */
-function byUdp({ address, port }: NameServer, query: Query, asking: Asking, limit: number): Promise<DecodedPacket | undefined> {
+function byUdp(
+  { address, port }: NameServer,
+  query: Query,
+  asking: QueryOptions,
+  limit: number,
+): Promise<DecodedPacket | undefined> {
   const id = randomInt(65_536)
   const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
   return new Promise<DecodedPacket | undefined>((resolve, reject) => {
@@ -149,7 +158,7 @@ function byUdp({ address, port }: NameServer, query: Query, asking: Asking, limi
   }).finally(() => socket.close())
 }
 
-function byTcp({ address, port }: NameServer, query: Query, asking: Asking, limit: number): Promise<DecodedPacket> {
+function byTcp({ address, port }: NameServer, query: Query, asking: QueryOptions, limit: number): Promise<DecodedPacket> {
   const id = randomInt(65_536)
   const socket = connect({ host: address, port })
   return new Promise<DecodedPacket>((resolve, reject) => {

@@ -19,15 +19,15 @@ export interface Difference {
 }
 
 /** What one looks for at a name. */
-export interface Wanted {
+export interface WantedRecords {
   readonly name: string
   readonly type: DnsRecord['type']
   readonly records: readonly DnsRecord[]
 }
 
 /** What has to be asked for: each name and type of these records, and both kinds of address wherever there is one. */
-export function wantedOf(records: readonly DnsRecord[]): readonly Wanted[] {
-  const keys = new Map<string, Wanted>()
+export function wantedOf(records: readonly DnsRecord[]): readonly WantedRecords[] {
+  const keys = new Map<string, WantedRecords>()
   const add = (name: string, type: DnsRecord['type'], more: readonly DnsRecord[]) => {
     const key = `${name} ${type}`
     keys.set(key, { name, type, records: [...(keys.get(key)?.records ?? []), ...more] })
@@ -43,7 +43,7 @@ export function wantedOf(records: readonly DnsRecord[]): readonly Wanted[] {
 }
 
 /** In what a name differs, given what is there. Pure. TXT are compared as a set, and only with those of the same purpose. */
-export function differences({ name, type, records: all }: Wanted, there: readonly Said[]): readonly Difference[] {
+export function recordDifferences({ name, type, records: all }: WantedRecords, there: readonly Said[]): readonly Difference[] {
   const records = all.filter(({ absent }) => !absent)
   const alias = there.filter((said) => said.type === 'CNAME')
   if (alias.length > 0) return records.map((record) => ({ state: 'wrong', name, type, record, seen: alias, risk: risk(record) }))

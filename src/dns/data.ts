@@ -26,7 +26,7 @@ export function dataOf(answer: Answer): string | undefined {
     case 'CAA':
       return `${answer.data.flags ?? 0} ${answer.data.tag} "${answer.data.value}"`
     case 'TXT':
-      return Buffer.concat(partsOf(answer)).toString()
+      return Buffer.concat(txtPieces(answer)).toString()
     case 'DS': {
       const { keyTag, algorithm, digestType, digest } = answer.data
       return `${keyTag} ${algorithm} ${digestType} ${digest.toString('hex')}`
@@ -37,7 +37,7 @@ export function dataOf(answer: Answer): string | undefined {
 }
 
 /** The pieces that a TXT is in. */
-export const partsOf = (answer: TxtAnswer): readonly Uint8Array[] => [answer.data].flat().map((part) => Buffer.from(part))
+export const txtPieces = (answer: TxtAnswer): readonly Uint8Array[] => [answer.data].flat().map((part) => Buffer.from(part))
 
 /** The same data written in another way is the same: case, final dots and the short form of an address. */
 export function canonical({ type, data }: Pick<Said, 'type' | 'data'>): string {

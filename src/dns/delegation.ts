@@ -1,5 +1,5 @@
 import { shortest } from '../addresses.ts'
-import { type Asking, ask, NoAnswer, type Reply } from './client.ts'
+import { askServer, type DnsReply, NoAnswer, type QueryOptions } from './client.ts'
 import type { Authorities, Authority } from './servers.ts'
 import { doubt, fault, type Trouble } from './trouble.ts'
 
@@ -68,9 +68,9 @@ export function delegationTroubles({ zone, above, own, addresses, nameless, lame
 }
 
 /** What the zone above says of it: asked at its own servers, and never of a cache. Undefined where none of them shows it. */
-export async function delegationAbove(zone: string, parent: Authorities, asking: Asking): Promise<Delegation['above']> {
+export async function delegationAbove(zone: string, parent: Authorities, asking: QueryOptions): Promise<Delegation['above']> {
   for (const server of parent.servers) {
-    const reply = await answerOf(() => ask(server, { name: zone, type: 'NS' }, asking))
+    const reply = await answerOf(() => askServer(server, { name: zone, type: 'NS' }, asking))
     if (reply === undefined || reply.rcode !== 'NOERROR' || reply.authoritative) continue
     const names = namesIn(reply.authorities, zone)
     if (names.length > 0) return { names, glue: addressesIn(reply.additionals, names) }
@@ -79,19 +79,21 @@ export async function delegationAbove(zone: string, parent: Authorities, asking:
 }
 
 /** The name servers that the zone itself names, by all of its servers that speak. */
-export async function ownNames(zone: string, servers: readonly Authority[], asking: Asking): Promise<readonly string[]> {
-  const replies = await Promise.all(servers.map((server) => answerOf(() => ask(server, { name: zone, type: 'NS' }, asking))))
+export async function ownNames(zone: string, servers: readonly Authority[], asking: QueryOptions): Promise<readonly string[]> {
+  const replies = await Promise.all(
+    servers.map((server) => answerOf(() => askServer(server, { name: zone, type: 'NS' }, asking))),
+  )
   return [...new Set(replies.flatMap((reply) => (reply?.authoritative ? namesIn(reply.answers, zone) : [])))].toSorted()
 }
 
 /** Addresses by the name of the server that has them. */
-export const addressesOf = (servers: readonly Authority[]): ReadonlyMap<string, readonly string[]> =>
+export const serverAddresses = (servers: readonly Authority[]): ReadonlyMap<string, readonly string[]> =>
   new Map([...Map.groupBy(servers, ({ name }) => name)].map(([name, all]) => [name, all.map(({ address }) => shortest(address))]))
 
 /** The name below which a name server's own name is: who has that has the server. */
 const parentName = (name: string): string => name.split('.').slice(1).join('.') || name
 
-async function answerOf(asks: () => Promise<Reply>): Promise<Reply | undefined> {
+async function answerOf(asks: () => Promise<DnsReply>): Promise<DnsReply | undefined> {
   try {
     return await asks()
   } catch (error) {
@@ -100,7 +102,7 @@ async function answerOf(asks: () => Promise<Reply>): Promise<Reply | undefined> 
   }
 }
 
-const namesIn = (answers: Reply['answers'], zone: string): readonly string[] =>
+const namesIn = (answers: DnsReply['answers'], zone: string): readonly string[] =>
   [
     ...new Set(
       answers.flatMap((answer) =>
@@ -109,7 +111,7 @@ const namesIn = (answers: Reply['answers'], zone: string): readonly string[] =>
     ),
   ].toSorted()
 
-function addressesIn(answers: Reply['answers'], names: readonly string[]): ReadonlyMap<string, readonly string[]> {
+function addressesIn(answers: DnsReply['answers'], names: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const found = answers.flatMap((answer) =>
     answer.type === 'A' || answer.type === 'AAAA' ? [{ name: answer.name.toLowerCase(), address: shortest(answer.data) }] : [],
   )

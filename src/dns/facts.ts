@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { ProvisionError } from '../errors.ts'
-import { certificateKey, dkimFiles, liveKeys, type Server } from '../inventory.ts'
+import { certificateKeyPath, dkimFiles, liveKeys, type Server } from '../inventory.ts'
 import { type Sh, sh } from '../sh.ts'
 import type { Shell } from '../shell.ts'
 import { dkimValue } from './dkim.ts'
@@ -22,7 +22,7 @@ export async function readFacts(shell: Pick<Shell, 'run'>, server: Asked): Promi
 /** Reads what `parseFacts` understands. A file that is damaged is printed as far as it can be, and fails nothing. */
 export const factsProbe = (server: Asked): Sh => sh`
 ${selectorsOf(server).map(({ name, selector }) => printed(`dkim ${name} ${selector}`, dkimFiles(name, selector).record, sh`cat --`))}
-${liveKeys(server.mail.tlsa).map((key) => printed(`key ${key}`, certificateKey(server.mail.hostname, key), sh`openssl pkey -pubout -in`))}
+${liveKeys(server.mail.tlsa).map((key) => printed(`key ${key}`, certificateKeyPath(server.mail.hostname, key), sh`openssl pkey -pubout -in`))}
 ${printed('certificate', certificate(server.mail.hostname), sh`cat --`)}`
 
 /** Its keys, out of what that printed. A key that does not exist yet is left out; so is a damaged one, which is reported in `damaged`. */
@@ -51,7 +51,7 @@ export function parseFacts(server: Asked, stdout: string): HostFacts {
   const { hostname, tlsa } = server.mail
   const named = liveKeys(tlsa).flatMap((key) => {
     const mend = 'put it back from a backup, or change it: provision tlsa rotate --host X'
-    const digest = read(`key ${key}`, certificateKey(hostname, key), mend, (spki) => digestOf(createPublicKey(spki)))
+    const digest = read(`key ${key}`, certificateKeyPath(hostname, key), mend, (spki) => digestOf(createPublicKey(spki)))
     return digest === undefined ? [] : [[key, digest] as const]
   })
   const served = read('certificate', certificate(hostname), 'provision --host X --only certificates replaces it', keyDigest)

@@ -3,7 +3,7 @@ import type { Server } from '../inventory.ts'
 import { seenAt } from './at-server.ts'
 import { NoAnswer } from './client.ts'
 import { dataOf } from './data.ts'
-import { authorities, lookUp, resolvers } from './servers.ts'
+import { authorities, resolveName, resolvers } from './servers.ts'
 
 /**
  * Why a name does not lead to this server, as the name servers of its zone say, not a cache; undefined when it does, or when that
@@ -24,7 +24,7 @@ export async function leadsElsewhere(
     const said = seen.flat()
     // An alias into another zone.
     const all = said.some(({ type }) => type === 'CNAME')
-      ? (await Promise.all((['A', 'AAAA'] as const).map((type) => lookUp(from, { name, type }, { unchecked: true }))))
+      ? (await Promise.all((['A', 'AAAA'] as const).map((type) => resolveName(from, { name, type }, { unchecked: true }))))
           .flatMap(({ answers }) => answers)
           .flatMap((answer) => (answer.type === 'A' || answer.type === 'AAAA' ? [dataOf(answer)!] : []))
       : said.map(({ data }) => data)

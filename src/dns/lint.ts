@@ -1,10 +1,10 @@
-import { dkim, dmarc, helpers, mtaSts, mx, spf } from './lint/mail.ts'
+import { dkimRule, dmarc, helpers, mtaStsRule, mx, spf } from './lint/mail.ts'
 import { aliases, finalDots, wildcards } from './lint/names.ts'
-import { caa, shape, tlsa, ttls, values } from './lint/values.ts'
-import { type LintFacts, lintedZone, type Remark, type Rule } from './lint/zone.ts'
+import { caa, shape, tlsaRule, ttls, values } from './lint/values.ts'
+import { type LintFacts, type LintRemark, type LintRule, lintedZone } from './lint/zone.ts'
 import { parseZoneFile } from './lint/zone-file.ts'
 
-const rules: readonly Rule[] = [
+const rules: readonly LintRule[] = [
   shape,
   values,
   ttls,
@@ -14,15 +14,15 @@ const rules: readonly Rule[] = [
   mx,
   spf,
   dmarc,
-  dkim,
-  mtaSts,
+  dkimRule,
+  mtaStsRule,
   helpers,
   caa,
-  tlsa,
+  tlsaRule,
 ]
 
 /** What is wrong with a zone that one has as text, in the order of its lines. Pure. `origin`: its name, where it does not say it. */
-export function lintZone(text: string, facts: LintFacts, origin?: string): readonly Remark[] {
+export function lintZone(text: string, facts: LintFacts, origin?: string): readonly LintRemark[] {
   const zone = lintedZone(parseZoneFile(text, origin), facts)
   return rules.flatMap((rule) => [...rule(zone)]).toSorted((a, b) => a.line - b.line)
 }

@@ -1,5 +1,5 @@
 import { changeOf } from './changes.ts'
-import { type Difference, differences, wantedOf } from './compare.ts'
+import { type Difference, recordDifferences, wantedOf } from './compare.ts'
 import type { Provider } from './providers/provider.ts'
 import type { DnsRecord } from './record.ts'
 import type { ZoneChange } from './update.ts'
@@ -13,6 +13,6 @@ export async function plannedChange(
 ): Promise<{ readonly change: ZoneChange; readonly found: readonly Difference[] }> {
   const wanted = wantedOf(records)
   const there = await provider.look(zone, wanted)
-  const found = wanted.flatMap((one, i) => differences(one, there[i] ?? []))
+  const found = wanted.flatMap((one, i) => recordDifferences(one, there[i] ?? []))
   return { change: changeOf(zone, found, options), found }
 }

@@ -90,7 +90,7 @@ export interface Overdue {
 }
 
 /** The rotations of a server that were begun and may go on. Pure. */
-export function overdue({ domains, mail }: Pick<Server, 'domains' | 'mail'>, now: Date): readonly Overdue[] {
+export function overdueRotations({ domains, mail }: Pick<Server, 'domains' | 'mail'>, now: Date): readonly Overdue[] {
   const of = (word: 'dkim' | 'tlsa', subject: string, rotation: Rotation, pace: Pace): readonly Overdue[] => {
     const move = nextMove(rotation, pace, now).do
     if (move === 'wait' || move === 'begin') return []

@@ -1,7 +1,7 @@
 import { getServers } from 'node:dns'
 import { isIPv6 } from 'node:net'
 import type { Answer } from 'dns-packet'
-import { type Asking, ask, inParallel, type NameServer, NoAnswer, type Query, type Reply } from './client.ts'
+import { askServer, type DnsReply, inParallel, type NameServer, NoAnswer, type Query, type QueryOptions } from './client.ts'
 
 /** A zone and who speaks for it. */
 export interface Authorities {
@@ -30,11 +30,11 @@ export function resolvers(told: string | undefined): readonly NameServer[] {
 }
 
 /** Asks a resolver, the next one when it does not answer. Throws NoAnswer when none does. */
-export async function lookUp(from: readonly NameServer[], query: Query, asking: Asking = {}): Promise<Reply> {
+export async function resolveName(from: readonly NameServer[], query: Query, asking: QueryOptions = {}): Promise<DnsReply> {
   let last: unknown = new NoAnswer('this machine knows no resolver')
   for (const one of from) {
     try {
-      const reply = await ask(one, query, { ...asking, recursion: true })
+      const reply = await askServer(one, query, { ...asking, recursion: true })
       if (reply.rcode !== 'SERVFAIL' && reply.rcode !== 'REFUSED') return reply
       last = new NoAnswer(`${one.address} answers ${reply.rcode}`)
     } catch (error) {
@@ -72,17 +72,17 @@ export async function parentOf(zone: string, from: readonly NameServer[], most =
 }
 
 async function ownerOf(name: string, from: readonly NameServer[]) {
-  const { rcode, answers, authorities: above } = await lookUp(from, { name, type: 'SOA' }, byItself)
+  const { rcode, answers, authorities: above } = await resolveName(from, { name, type: 'SOA' }, byItself)
   const soa = [...answers, ...above].find(({ type }) => type === 'SOA')
   return { rcode, zone: soa === undefined ? undefined : soa.name.toLowerCase() || '.' }
 }
 
 /** The name servers of a zone with their addresses, each looked up in its own try. */
 async function nameServers(zone: string, from: readonly NameServer[], most = Number.POSITIVE_INFINITY): Promise<Authorities> {
-  const names = textOf((await lookUp(from, { name: zone, type: 'NS' }, byItself)).answers, 'NS').slice(0, most)
+  const names = textOf((await resolveName(from, { name: zone, type: 'NS' }, byItself)).answers, 'NS').slice(0, most)
   const looked = await inParallel(8, names, async (name) => {
     const tries = await Promise.allSettled(
-      (['A', 'AAAA'] as const).map(async (type) => textOf((await lookUp(from, { name, type }, byItself)).answers, type)),
+      (['A', 'AAAA'] as const).map(async (type) => textOf((await resolveName(from, { name, type }, byItself)).answers, type)),
     )
     const addresses = tries.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
     const failed = tries.find((one) => one.status === 'rejected')?.reason as unknown
@@ -94,7 +94,7 @@ async function nameServers(zone: string, from: readonly NameServer[], most = Num
 }
 
 /** A zone with a wrong DS is found all the same: to be told about it. */
-const byItself: Asking = { unchecked: true }
+const byItself: QueryOptions = { unchecked: true }
 
 const textOf = (answers: readonly Answer[], type: 'A' | 'AAAA' | 'NS'): readonly string[] =>
   answers

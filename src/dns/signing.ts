@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { DnskeyData, DsData } from 'dns-packet'
-import { type Asking, ask, inParallel, type NameServer, NoAnswer } from './client.ts'
+import { askServer, inParallel, type NameServer, NoAnswer, type QueryOptions } from './client.ts'
 import type { Authorities, Authority } from './servers.ts'
 import { doubt, fault, type Trouble } from './trouble.ts'
 import { u16, wireName } from './wire.ts'
@@ -121,17 +121,17 @@ export async function lookAtSigning(
   parent: Authorities | undefined,
   servers: readonly Authority[],
   resolvers: readonly NameServer[],
-  asking: Asking,
+  asking: QueryOptions,
 ): Promise<SigningSeen> {
   const [above, own, resolver] = await Promise.all([
     spoken(parent?.servers ?? [], async (server) => {
-      const reply = await ask(server, { name: zone, type: 'DS' }, asking)
+      const reply = await askServer(server, { name: zone, type: 'DS' }, asking)
       if (reply.rcode !== 'NOERROR' || !reply.authoritative) return undefined
       return reply.answers.flatMap((answer) => (answer.type === 'DS' ? [answer.data] : []))
     }),
     spoken(servers, async (server) => {
       const [keys, soa] = await Promise.all(
-        (['DNSKEY', 'SOA'] as const).map((type) => ask(server, { name: zone, type }, { ...asking, dnssec: true })),
+        (['DNSKEY', 'SOA'] as const).map((type) => askServer(server, { name: zone, type }, { ...asking, dnssec: true })),
       )
       if ([keys, soa].some((reply) => reply!.rcode !== 'NOERROR' || !reply!.authoritative)) return undefined
       const signatures = [keys!, soa!].flatMap(({ answers }) =>
@@ -168,11 +168,11 @@ async function spoken<T>(
 }
 
 /** SERVFAIL is asked again without validation, and once more with it: an answer to the second alone means bogus. */
-async function believed(zone: string, resolvers: readonly NameServer[], asking: Asking): Promise<SigningSeen['resolver']> {
+async function believed(zone: string, resolvers: readonly NameServer[], asking: QueryOptions): Promise<SigningSeen['resolver']> {
   for (const resolver of resolvers)
     try {
       const soa = (unchecked: boolean) =>
-        ask(resolver, { name: zone, type: 'SOA' }, { ...asking, recursion: true, dnssec: true, unchecked })
+        askServer(resolver, { name: zone, type: 'SOA' }, { ...asking, recursion: true, dnssec: true, unchecked })
       const first = await soa(false)
       if (first.rcode === 'NOERROR') return first.authentic ? 'authentic' : 'plain'
       if (first.rcode !== 'SERVFAIL' || (await soa(true)).rcode !== 'NOERROR') continue

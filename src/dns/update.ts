@@ -28,11 +28,11 @@ export class Refused extends Error {}
  * serial by itself. Throws Refused with its reason, and NoAnswer when it is not known whether it was done.
  */
 export async function update(server: NameServer, change: ZoneChange, key: TsigKey, now = Date.now()): Promise<void> {
-  for (const part of partsOf(change)) await send(server, part, key, now)
+  for (const part of splitChange(change)) await send(server, part, key, now)
 }
 
 /** A change in as few parts as messages take. Pure. */
-export function partsOf(change: ZoneChange, most = 60_000): readonly ZoneChange[] {
+export function splitChange(change: ZoneChange, most = 60_000): readonly ZoneChange[] {
   const parts: { size: number; names: Set<string> }[] = []
   for (const [name, of] of Map.groupBy([...change.remove, ...change.add], (one) => one.name)) {
     const size = of.reduce((sum, one) => sum + wireName(name).length + 10 + wireData(one).length, 0)

@@ -1,6 +1,6 @@
 import { type Speaks, written } from './at-server.ts'
-import { type Asking, familyOf, type NameServer, NoAnswer } from './client.ts'
-import { addressesOf, delegationAbove, delegationTroubles, ownNames } from './delegation.ts'
+import { familyOf, type NameServer, NoAnswer, type QueryOptions } from './client.ts'
+import { delegationAbove, delegationTroubles, ownNames, serverAddresses } from './delegation.ts'
 import { type Authorities, type Authority, authorities, parentOf } from './servers.ts'
 import { lookAtSigning, type Signing, signingOf, signingTroubles } from './signing.ts'
 import type { Trouble } from './trouble.ts'
@@ -14,7 +14,7 @@ type Spoken = Speaks & { readonly server: Authority }
 export async function zoneHealth(
   at: Authorities,
   speaking: readonly Spoken[],
-  look: Asking & { readonly resolvers: readonly NameServer[] },
+  look: QueryOptions & { readonly resolvers: readonly NameServer[] },
 ): Promise<{ readonly trouble: readonly Trouble[]; readonly notes: readonly string[] }> {
   const { zone } = at
   const well = speaking.flatMap(({ type, server }) => (type === 'speaks' ? [server] : []))
@@ -36,7 +36,7 @@ export async function zoneHealth(
   const lame = speaking.flatMap((one) =>
     one.type === 'lame' && families.has(familyOf(one.server.address)) ? [{ server: one.server, why: one.why }] : [],
   )
-  const addresses = addressesOf(at.servers)
+  const addresses = serverAddresses(at.servers)
   return {
     trouble: [
       ...delegationTroubles({

@@ -1,13 +1,13 @@
 import { Resolver } from 'node:dns/promises'
 import { dataOf } from '../dns/data.ts'
 import type { DnsRecord } from '../dns/record.ts'
-import { lookUp, resolvers } from '../dns/servers.ts'
+import { resolveName, resolvers } from '../dns/servers.ts'
 import { Bogus, CouldNotLook } from './could-not-look.ts'
 
 type Type = DnsRecord['type']
 
 /** The DNS as a stranger sees it: through a resolver. */
-export interface Dns {
+export interface OutsideDns {
   /** The records, as a zone file writes them, names without their final dot. None is an empty list. Throws CouldNotLook. */
   ask(name: string, type: Type): Promise<readonly string[]>
   /** Whether the resolver has proved the answer by DNSSEC. Throws CouldNotLook when it does not answer. */
@@ -17,7 +17,7 @@ export interface Dns {
 }
 
 /** Asks a resolver, or that of this machine. */
-export function dnsThrough(given?: string): Dns {
+export function dnsThrough(given?: string): OutsideDns {
   const from = resolvers(given)
   const node = new Resolver({ timeout: 2500, tries: 2 })
   if (given !== undefined) node.setServers([given])
@@ -26,8 +26,8 @@ export function dnsThrough(given?: string): Dns {
     const where = given ?? from[0]?.address ?? 'of this machine'
     const lost = (why: string) =>
       new CouldNotLook(`${type} of ${name}: the resolver ${where}: ${why}`, 'try another one: --resolver ADDRESS')
-    const reply = await lookUp(from, { name, type }, { dnssec: true }).catch(async (cause: Error) => {
-      const open = await lookUp(from, { name, type }, { unchecked: true }).catch(() => undefined)
+    const reply = await resolveName(from, { name, type }, { dnssec: true }).catch(async (cause: Error) => {
+      const open = await resolveName(from, { name, type }, { unchecked: true }).catch(() => undefined)
       if (/SERVFAIL/.test(cause.message) && (open?.rcode === 'NOERROR' || open?.rcode === 'NXDOMAIN'))
         throw new Bogus(
           `${type} of ${name}: the resolver ${where} refuses it (bogus), and answers without validation`,

@@ -2,7 +2,7 @@ import { request as plain } from 'node:http'
 import { request } from 'node:https'
 
 /** What a client asks for: GET over https unless it says otherwise. */
-export interface Question {
+export interface HttpRequest {
   /** The address that is asked, whatever the DNS says. */
   readonly address: string
   /** The name, and the path after it: `example.org/index.html`. */
@@ -24,7 +24,15 @@ export interface Answer {
 }
 
 /** Asks a host, by its address and under a name, as a client on the internet does. Redirects are not followed. */
-export function ask({ address, url, scheme = 'https', method = 'GET', body, auth, trusted }: Question): Promise<Answer> {
+export function requestHttp({
+  address,
+  url,
+  scheme = 'https',
+  method = 'GET',
+  body,
+  auth,
+  trusted,
+}: HttpRequest): Promise<Answer> {
   const slash = url.indexOf('/')
   const [name, path] = [url.slice(0, slash), url.slice(slash)]
   const options = { host: address, path, method, headers: { host: name }, timeout: 7000, ...(auth && { auth }) }

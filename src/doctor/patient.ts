@@ -4,14 +4,14 @@ import { runningUnits } from '../kinds/service.ts'
 import type { Sh } from '../sh.ts'
 import type { Playbook } from '../step.ts'
 import { CouldNotLook } from './could-not-look.ts'
-import type { Dns } from './dns.ts'
+import type { OutsideDns } from './dns.ts'
 
 /** The server that is looked at, and the ways to look. */
 export interface Patient {
   readonly server: Server
   /** What the inventory declares, step by step. */
   readonly playbooks: readonly Playbook[]
-  readonly dns: Dns
+  readonly dns: OutsideDns
   /** The resolver that is asked; this machine's own when left out. */
   readonly resolver: string | undefined
   /** The CAs that a stranger trusts, and the inventory's own one: PEM. */
@@ -29,7 +29,7 @@ export interface Place {
 }
 
 /** The addresses that the inventory declares. */
-export const places = ({ address, address6 }: Server): readonly Place[] => [
+export const addressesToCheck = ({ address, address6 }: Server): readonly Place[] => [
   ...(address === undefined ? [] : [{ address, family: 'IPv4' } as const]),
   ...(address6 === undefined ? [] : [{ address: address6, family: 'IPv6' } as const]),
 ]

@@ -14,15 +14,15 @@ export interface Door {
 }
 
 /** What a server answers: its code, and its lines without it. */
-export interface Reply {
+export interface SmtpReply {
   readonly code: number
   readonly lines: readonly string[]
 }
 
 /** A conversation with a mail server. */
 export interface Smtp {
-  readonly greeting: Reply
-  say(line: string): Promise<Reply>
+  readonly greeting: SmtpReply
+  say(line: string): Promise<SmtpReply>
   /** STARTTLS, and what is shown then. Throws CouldNotLook when it is refused. */
   startTls(): Promise<Shown>
 }
@@ -30,16 +30,16 @@ export interface Smtp {
 const patience = 7000
 
 /** Why a connection was not made: node's code, or `ETIMEDOUT`. */
-export class NoAnswer extends CouldNotLook {
+export class NoConnection extends CouldNotLook {
   readonly code: string
   constructor({ address, port }: Pick<Door, 'address' | 'port'>, code: string) {
-    super(`${place(address, port)} ${answers[code] ?? `does not answer (${code})`}`, 'see ports')
+    super(`${socketName(address, port)} ${answers[code] ?? `does not answer (${code})`}`, 'see ports')
     this.code = code
   }
 }
 
 /** `192.0.2.1:25`, `[2001:db8::1]:25`. */
-export const place = (address: string, port: number): string => `${address.includes(':') ? `[${address}]` : address}:${port}`
+export const socketName = (address: string, port: number): string => `${address.includes(':') ? `[${address}]` : address}:${port}`
 
 /** A TCP connection; it ends itself after some seconds of silence. Throws NoAnswer. */
 export function reach({ address, port }: Pick<Door, 'address' | 'port'>, limit = patience): Promise<Socket> {
@@ -47,7 +47,7 @@ export function reach({ address, port }: Pick<Door, 'address' | 'port'>, limit =
     const socket = open({ host: address, port })
     const fail = (code: string) => {
       socket.destroy()
-      reject(new NoAnswer({ address, port }, code))
+      reject(new NoConnection({ address, port }, code))
     }
     socket.setTimeout(limit, () => fail('ETIMEDOUT'))
     socket.once('error', (cause: NodeJS.ErrnoException) => fail(cause.code ?? cause.message))
@@ -74,7 +74,7 @@ export async function talk<T>(door: Door, act: (smtp: Smtp) => Promise<T>): Prom
     }
     const startTls = async () => {
       const { code, lines } = await say('STARTTLS')
-      if (code !== 220) throw new CouldNotLook(`${place(door.address, door.port)} refuses STARTTLS: ${code} ${lines[0]}`)
+      if (code !== 220) throw new CouldNotLook(`${socketName(door.address, door.port)} refuses STARTTLS: ${code} ${lines[0]}`)
       return tls()
     }
     const result = await act({ greeting, say, startTls })
@@ -97,12 +97,12 @@ export async function peek(door: Door): Promise<Shown> {
 
 function handshake(socket: Socket, { address, port, name, trusted }: Door): Promise<TLSSocket> {
   return secured(socket, name, trusted).catch((cause: Error) => {
-    throw new CouldNotLook(`${place(address, port)} does not manage TLS: ${cause.message}`, 'see units')
+    throw new CouldNotLook(`${socketName(address, port)} does not manage TLS: ${cause.message}`, 'see units')
   })
 }
 
 /** Each call waits for one more reply. */
-function repliesOf(socket: Socket, { address, port }: Door): () => Promise<Reply> {
+function repliesOf(socket: Socket, { address, port }: Door): () => Promise<SmtpReply> {
   let text = ''
   let wake = () => {}
   let ended: string | undefined
@@ -125,7 +125,7 @@ function repliesOf(socket: Socket, { address, port }: Door): () => Promise<Reply
         const lines = whole[0].trimEnd().split(/\r?\n/)
         return { code: Number(whole[1]), lines: lines.map((line) => line.slice(4)) }
       }
-      if (ended !== undefined) throw new CouldNotLook(`${place(address, port)} ${ended}`, 'see units')
+      if (ended !== undefined) throw new CouldNotLook(`${socketName(address, port)} ${ended}`, 'see units')
       await new Promise<void>((resolve) => {
         wake = resolve
       })

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { defaultKeys } from './defaults.ts'
 import * as f from './fields.ts'
 import * as n from './networks.ts'
-import { PublicKey } from './public-key.ts'
+import { PublicKeyField } from './public-key.ts'
 
 /** Who logs in. */
 export const Admin = z
@@ -20,7 +20,7 @@ export const Admin = z
       .meta({ example: 1000, description: 'its number; the next free one when left out' }),
     keys: z
       .array(
-        z.union([z.literal('operator'), PublicKey], {
+        z.union([z.literal('operator'), PublicKeyField], {
           error: 'is neither “operator” nor a public SSH key: one line, as in id_ed25519.pub',
         }),
       )
@@ -31,9 +31,9 @@ export const Admin = z
   .meta({ description: 'the one user that logs in' })
 
 const Rule = z.strictObject({
-  port: n.Port.meta({ example: 4242, description: 'the port' }),
+  port: n.PortField.meta({ example: 4242, description: 'the port' }),
   protocol: z.enum(['tcp', 'udp']).default('tcp').meta({ description: 'tcp or udp' }),
-  from: n.Network.optional().meta({
+  from: n.NetworkField.optional().meta({
     example: '10.19.55.0/24',
     description: 'only from this network; from everywhere when left out',
   }),
@@ -49,7 +49,7 @@ export const Firewall = z
   .strictObject({
     allow: z.array(Rule).default([]).meta({ description: 'what is let in besides SSH, mail and web' }),
     listen: z
-      .array(z.templateLiteral([n.Port, z.enum(['/tcp', '/udp'])]))
+      .array(z.templateLiteral([n.PortField, z.enum(['/tcp', '/udp'])]))
       .default([])
       .meta({ description: 'what may listen on a public address without being let in' }),
   })
@@ -59,7 +59,7 @@ export const Firewall = z
 /** Who is kept out. */
 export const Fail2ban = z
   .strictObject({
-    ignore: z.array(n.Network).default([]).meta({
+    ignore: z.array(n.NetworkField).default([]).meta({
       ask: 'Which networks shall never be banned?',
       example: '198.51.100.0/24',
       description: 'networks that are never banned: where you log in from',

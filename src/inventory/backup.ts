@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { AbsolutePath } from './fields.ts'
-import { PublicKey } from './public-key.ts'
-import { secretField, unbound } from './secret-field.ts'
+import { PublicKeyField } from './public-key.ts'
+import { secretField, secretPlaceholder } from './secret-field.ts'
 
 const kept = (fallback: number, of: string) =>
   z
@@ -25,7 +25,7 @@ export const Backup = z.strictObject({
       description: 'the repository, as borg names it',
     }),
   host_keys: z
-    .array(PublicKey)
+    .array(PublicKeyField)
     .default([])
     .meta({ description: 'the public SSH keys of that machine, as its provider tells them' }),
   append_only: z
@@ -44,12 +44,12 @@ export const Backup = z.strictObject({
     .meta({ description: 'what is kept when the rest is removed' }),
   exclude: z.array(AbsolutePath).default([]).meta({ description: 'what is not needed again' }),
   passphrase: secretField('key')
-    .default(() => unbound('backup/passphrase', 'key'))
+    .default(() => secretPlaceholder('backup/passphrase', 'key'))
     .meta({ description: 'of the repository; made up when it is missing' }),
   key: secretField('ed25519')
-    .default(() => unbound('backup/key', 'ed25519'))
+    .default(() => secretPlaceholder('backup/key', 'ed25519'))
     .meta({ description: 'the host’s private SSH key; made up when it is missing' }),
   prune_key: secretField('ed25519')
-    .default(() => unbound('backup/prune-key', 'ed25519'))
+    .default(() => secretPlaceholder('backup/prune-key', 'ed25519'))
     .meta({ description: 'the operator’s private SSH key, where the host only adds; made up when it is missing' }),
 })

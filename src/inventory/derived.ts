@@ -23,7 +23,7 @@ type Accounts = Pick<Domain, 'name' | 'accounts'>
 export const localPart = (address: string): string => address.slice(0, address.lastIndexOf('@'))
 
 /** The credentials and mailboxes that the accounts are, in each mode. */
-export function logins(mode: Mode, domains: readonly Accounts[]): readonly Login[] {
+export function mailLogins(mode: Mode, domains: readonly Accounts[]): readonly Login[] {
   return domains
     .flatMap(({ accounts }) => accounts)
     .map(({ address, password }) => {

@@ -1,6 +1,6 @@
 import { ProvisionError } from '../errors.ts'
 import { sentence } from './faults.ts'
-import { append, drop, put, set } from './lists.ts'
+import { append, drop, putMap, set } from './lists.ts'
 import type { Rotation } from './rotation.ts'
 import { Server } from './server.ts'
 import { readYaml } from './yaml.ts'
@@ -83,7 +83,7 @@ export const setDkim =
   (file, text) => {
     const names = check(file, text).server.domains.map(({ name }) => name)
     const edited = [...rotations].reduce(
-      (done, [name, rotation]) => put(file, done, ['domains', place(name, 'domain', names)], 'dkim', said(rotation)),
+      (done, [name, rotation]) => putMap(file, done, ['domains', place(name, 'domain', names)], 'dkim', said(rotation)),
       text,
     )
     return check(file, edited)
@@ -93,7 +93,7 @@ export const setDkim =
 export const setTlsa =
   (rotation: Rotation): Edit =>
   (file, text) =>
-    check(file, put(file, text, ['mail'], 'tlsa', said(rotation)))
+    check(file, putMap(file, text, ['mail'], 'tlsa', said(rotation)))
 
 const said = (rotation: Rotation): Readonly<Record<string, string | number>> =>
   Object.fromEntries(Object.entries(rotation).filter(([, value]) => value !== undefined))

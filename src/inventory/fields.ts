@@ -85,7 +85,7 @@ export const DownloadUrl = z
   .refine((url) => Url.safeParse(url.replaceAll('{version}', '1.2.3')).success, 'is no http(s) URL')
 
 /** A name of the tz database. */
-export const TimeZone = z
+export const TimeZoneField = z
   .string()
   .regex(/^[A-Z][A-Za-z0-9_+-]*(?:\/[A-Z][A-Za-z0-9_+-]*)*$/, { error: 'is no time zone: Europe/Paris, Etc/UTC', abort: true })
   .refine(isTimeZone, 'is no time zone that is known here: Europe/Paris, Etc/UTC')

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { HostName } from './fields.ts'
-import { secretField, unbound } from './secret-field.ts'
+import { secretField, secretPlaceholder } from './secret-field.ts'
 
 const Dn = z
   .string()
@@ -25,7 +25,7 @@ export const Ldap = z.strictObject({
         description: 'who looks them up: it needs to read, and no more',
       }),
       password: secretField()
-        .default(() => unbound('ldap/bind'))
+        .default(() => secretPlaceholder('ldap/bind'))
         .meta({ description: 'its password' }),
     })
     .meta({ description: 'who looks people up' }),

@@ -50,7 +50,13 @@ export function set(file: string, text: string, path: readonly string[], value: 
 }
 
 /** The text with this map, in braces, as the key of a map. Throws ProvisionError when its layout does not allow it. */
-export function put(file: string, text: string, at: Path, key: string, value: Readonly<Record<string, string | number>>): string {
+export function putMap(
+  file: string,
+  text: string,
+  at: Path,
+  key: string,
+  value: Readonly<Record<string, string | number>>,
+): string {
   const { document } = readYaml(file, text)
   const map: unknown = document.getIn(at, true)
   if (!isMap(map)) throw byHand(file, key)

@@ -59,7 +59,7 @@ export async function loadInventory(
     file: one.file,
     dir,
     embedded,
-    server: bind(server, store),
+    server: bindSecrets(server, store),
     store,
     document: text.document,
   }
@@ -78,7 +78,7 @@ export async function listInventories(given?: string): Promise<readonly string[]
 }
 
 /** The same value with its secrets tied to a store, which is asked when somebody reveals one. */
-export function bind<T>(value: T, store: Pick<Store, 'value'>): T {
+export function bindSecrets<T>(value: T, store: Pick<Store, 'value'>): T {
   const walk = (part: unknown): unknown => {
     if (part instanceof Secret) return new Secret(part.name, () => store.value(part.name), { madeAs: part.madeAs })
     if (Array.isArray(part)) return part.map(walk)

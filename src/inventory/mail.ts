@@ -3,7 +3,7 @@ import { AddressHere, HostName, LocalPart, Target } from './fields.ts'
 import { Ldap } from './ldap.ts'
 import { Address4, Address6 } from './networks.ts'
 import { rotation } from './rotation.ts'
-import { secretField, unbound } from './secret-field.ts'
+import { secretField, secretPlaceholder } from './secret-field.ts'
 
 /** The mail server as a whole. */
 export const Mail = z.strictObject({
@@ -25,7 +25,7 @@ export const Mail = z.strictObject({
     .strictObject({
       name: LocalPart.default('system').meta({ description: 'what stands before the @ of the primary domain' }),
       password: secretField('password')
-        .default(() => unbound('mail/system', 'password'))
+        .default(() => secretPlaceholder('mail/system', 'password'))
         .meta({ description: 'made up when it is missing' }),
     })
     .prefault({})
@@ -36,7 +36,7 @@ export const Mail = z.strictObject({
     .strictObject({
       name: LocalPart.default('provision-probe').meta({ description: 'what is before the @ of the primary domain' }),
       password: secretField('password')
-        .default(() => unbound('mail/probe', 'password'))
+        .default(() => secretPlaceholder('mail/probe', 'password'))
         .meta({ description: 'generated when it is missing' }),
     })
     .prefault({})
@@ -188,14 +188,14 @@ export const DomainShape = z.strictObject({
 })
 
 /** One mail domain. What stands before the @ is enough in the file; whole addresses is what everything else works with. */
-export const Domain = DomainShape.transform(({ catch_all, ...domain }) => {
+export const DomainField = DomainShape.transform(({ catch_all, ...domain }) => {
   const whole = (address: string): `${string}@${string}` =>
     address.includes('@') ? (address as `${string}@${string}`) : `${address}@${domain.name}`
   return {
     ...domain,
     accounts: domain.accounts.map(({ address, password }) => ({
       address: whole(address),
-      password: password ?? unbound(`mail/${whole(address)}`, 'password'),
+      password: password ?? secretPlaceholder(`mail/${whole(address)}`, 'password'),
     })),
     aliases: domain.aliases.map(({ address, to }) => ({ address: whole(address), to: to.map(whole) })),
     ...(catch_all === undefined ? {} : { catch_all: whole(catch_all) }),

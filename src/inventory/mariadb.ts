@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { secretField, unbound } from './secret-field.ts'
+import { secretField, secretPlaceholder } from './secret-field.ts'
 
 const Name = z
   .string()
@@ -25,7 +25,7 @@ export const Mariadb = z.strictObject({
       DatabaseShape.transform(({ name, user = name, password }) => ({
         name,
         user,
-        password: password ?? unbound(`mariadb/${user}`, 'password'),
+        password: password ?? secretPlaceholder(`mariadb/${user}`, 'password'),
       })),
     )
     .default([])

@@ -12,7 +12,7 @@ export const Address6 = z
   .overwrite(shortest)
 
 /** A network in CIDR notation, or one address. */
-export const Network = z
+export const NetworkField = z
   .string()
   .regex(/^[0-9a-fA-F:.]{2,45}(?:\/[0-9]{1,3})?$/, {
     error: 'is no network: 192.0.2.0/24, 2001:db8::/32 or one address',
@@ -25,4 +25,4 @@ export const Network = z
   .overwrite((value) => network(value) ?? value)
 
 /** A TCP or UDP port. */
-export const Port = z.int().min(1).max(65535)
+export const PortField = z.int().min(1).max(65535)

@@ -1,10 +1,10 @@
 import * as z from 'zod'
 import { bits, network, shortest } from '../addresses.ts'
 import { AbsolutePath } from './fields.ts'
-import { Address4, Address6, Network, Port } from './networks.ts'
-import { secretField, unbound } from './secret-field.ts'
+import { Address4, Address6, NetworkField, PortField } from './networks.ts'
+import { secretField, secretPlaceholder } from './secret-field.ts'
 
-const reference = (name: string) => secretField().default(() => unbound(name))
+const reference = (name: string) => secretField().default(() => secretPlaceholder(name))
 
 /** An address with the length of its network. */
 const OverlayAddress = z
@@ -34,7 +34,7 @@ export const Nebula = z.strictObject({
     description: 'its address in the overlay, with the length of the network; its certificate has to say the same',
   }),
   interface: Interface.default('nebula1').meta({ description: 'what the network interface is called' }),
-  port: Port.default(4242).meta({ description: 'the UDP port that others reach it at' }),
+  port: PortField.default(4242).meta({ description: 'the UDP port that others reach it at' }),
   lighthouse: z.boolean().default(false).meta({ description: 'others ask this host where the rest of them is' }),
   lighthouses: z
     .array(
@@ -58,7 +58,7 @@ export const Nfs = z.strictObject({
     .array(
       z.strictObject({
         path: AbsolutePath.meta({ example: '/sharenfs/xoyize', description: 'the folder; the admin owns it' }),
-        to: Network.optional().meta({
+        to: NetworkField.optional().meta({
           example: '10.19.55.0/24',
           description: 'who may mount it; the whole overlay when left out',
         }),

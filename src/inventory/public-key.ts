@@ -1,7 +1,7 @@
 import * as z from 'zod'
 
 /** A public SSH key as in authorized_keys(5), without options. */
-export const PublicKey = z
+export const PublicKeyField = z
   .string()
   .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(?: [^\p{Cc}]*)?$/u, 'is no public SSH key: one line, as in id_ed25519.pub')
   .superRefine((line, context) => {

@@ -2,7 +2,7 @@ import { defaultKeys, defaultPort } from './defaults.ts'
 import type { Server } from './shape.ts'
 
 /** What of a server says how it is reached. */
-export type Reach = {
+export type ReachSettings = {
   /** IPv4, or IPv6 where that is all that it has. */
   readonly address: string
   readonly admin: Pick<Server['admin'], 'user' | 'keys'>
@@ -17,7 +17,7 @@ export const reachOf = ({
   admin: { user, keys },
   ssh: { port },
   ...at
-}: Pick<Server, 'address' | 'address6'> & Omit<Reach, 'address'>): Reach => ({
+}: Pick<Server, 'address' | 'address6'> & Omit<ReachSettings, 'address'>): ReachSettings => ({
   address: reachedAt(at),
   admin: { user, keys },
   ssh: { port },
@@ -27,7 +27,7 @@ export const reachOf = ({
  * How a server is reached, from an inventory that nothing was checked of yet: a host may be on its way to answer while it is.
  * Nothing where that is not plainly there. What follows from it counts only if the checked inventory says the same.
  */
-export function reachIn(raw: unknown): Reach | undefined {
+export function reachIn(raw: unknown): ReachSettings | undefined {
   const { address6, address = address6, admin, ssh } = keysOf(raw)
   const { user, keys = defaultKeys } = keysOf(admin)
   const { port = defaultPort } = keysOf(ssh)

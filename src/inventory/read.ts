@@ -1,7 +1,7 @@
 import { type Document, isNode, LineCounter, parseDocument, type Scalar, type ScalarTag } from 'yaml'
 import { ProvisionError } from '../errors.ts'
 import { Secret } from '../secret.ts'
-import { secretName, unbound } from './secret-name.ts'
+import { secretName, secretPlaceholder } from './secret-name.ts'
 
 /** An inventory file as it was read: the document keeps comments and places. */
 export interface InventoryText {
@@ -15,7 +15,7 @@ export const secretTag: ScalarTag = {
   identify: (value) => value instanceof Secret,
   resolve: (name, fault) => {
     if (!secretName.test(name)) fault(`“${name}” is no name of a secret: write !secret mail/someone@example.org`)
-    return unbound(name)
+    return secretPlaceholder(name)
   },
   stringify: ({ value }: Scalar) => (value as Secret).name,
 }

@@ -65,4 +65,4 @@ export const dkimFiles = (domain: string, selector: string): Readonly<Record<'ke
 }
 
 /** Where a key of the mail certificate is, by its name. */
-export const certificateKey = (mx: string, key: string): `/${string}` => `/var/lib/acme/keys/${mx}_${key}.pem`
+export const certificateKeyPath = (mx: string, key: string): `/${string}` => `/var/lib/acme/keys/${mx}_${key}.pem`

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { type MadeAs, Secret } from '../secret.ts'
 
-export { secretName, unbound } from './secret-name.ts'
+export { secretName, secretPlaceholder } from './secret-name.ts'
 
 /**
  * A reference into the secrets store: `!secret NAME`. Unbound until the inventory is loaded. `madeAs` says how it is made up

@@ -6,16 +6,16 @@ import { Backup } from './backup.ts'
 import { defaultPort } from './defaults.ts'
 import { Doctor } from './doctor.ts'
 import * as f from './fields.ts'
-import { Domain as DomainField, Mail } from './mail.ts'
+import { DomainField, Mail } from './mail.ts'
 import { Mariadb } from './mariadb.ts'
 import * as n from './networks.ts'
 import { Ntfy } from './notify.ts'
 import { Nebula, Nfs } from './overlay.ts'
 import { Php } from './php.ts'
 import { Rspamd } from './rspamd.ts'
-import { secretField, unbound } from './secret-field.ts'
+import { secretField, secretPlaceholder } from './secret-field.ts'
 import { Watch } from './watch.ts'
-import { Acme, Dns, Site as SiteField } from './web.ts'
+import { Acme, Dns, SiteField } from './web.ts'
 
 /** Everything that one inventory file may say, as it is written. */
 export const ServerShape = z.strictObject({
@@ -42,7 +42,7 @@ export const ServerShape = z.strictObject({
   admin: Admin,
   ssh: z
     .strictObject({
-      port: n.Port.default(defaultPort).meta({
+      port: n.PortField.default(defaultPort).meta({
         ask: 'On which port shall SSH listen?',
         example: 55148,
         description: 'where sshd listens, alone',
@@ -57,12 +57,12 @@ export const ServerShape = z.strictObject({
   root: z
     .strictObject({
       password: secretField('password')
-        .default(() => unbound('root/password', 'password'))
+        .default(() => secretPlaceholder('root/password', 'password'))
         .meta({ description: 'made up when it is missing' }),
     })
     .prefault({})
     .meta({ description: 'root: good for the provider’s console only' }),
-  time_zone: f.TimeZone.default('Europe/Paris').meta({
+  time_zone: f.TimeZoneField.default('Europe/Paris').meta({
     ask: 'Which time zone?',
     example: 'Europe/Paris',
     description: 'a name of the tz database',
@@ -127,7 +127,7 @@ export const ServerShape = z.strictObject({
   watch: Watch,
   artifacts: Artifacts.prefault({}).meta({ description: 'programs that Debian does not package, pinned' }),
   stamp_key: secretField('key')
-    .default(() => unbound('provision/stamp-key', 'key'))
+    .default(() => secretPlaceholder('provision/stamp-key', 'key'))
     .meta({
       description: 'what passwords are recognised with, without being tried; made up when it is missing',
     }),

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { Url } from './fields.ts'
-import { Network } from './networks.ts'
+import { NetworkField } from './networks.ts'
 
 /** What the host checks of itself beyond what every host has. */
 export const Watch = z
@@ -12,7 +12,7 @@ export const Watch = z
     }),
     messages: z.int().min(1).default(100).meta({ description: 'of one login within an hour: more is told' }),
     recipients: z.int().min(1).default(300).meta({ description: 'the same for all its recipients' }),
-    logins_from: z.array(Network).optional().meta({
+    logins_from: z.array(NetworkField).optional().meta({
       example: '198.51.100.0/24',
       description:
         'networks from which logins by ssh are nothing to speak of, besides fail2ban.ignore; others are told once a day, none when left out',

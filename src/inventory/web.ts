@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { AbsolutePath, HostName, Line, MailAddress, Url } from './fields.ts'
-import { Address4, Address6, Port } from './networks.ts'
-import { secretField, unbound } from './secret-field.ts'
+import { Address4, Address6, PortField } from './networks.ts'
+import { secretField, secretPlaceholder } from './secret-field.ts'
 
 const authorities = {
   letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
@@ -39,7 +39,7 @@ export const Acme = z
   .prefault({})
   .meta({ description: 'who issues certificates' })
 
-const reference = (name: string) => secretField().default(() => unbound(name))
+const reference = (name: string) => secretField().default(() => secretPlaceholder(name))
 
 const common = {
   resolver: z
@@ -112,7 +112,7 @@ export const Dns = z
       server: z
         .union([Address4, Address6, HostName], { error: 'is neither an address nor a host name' })
         .meta({ ask: 'Which name server takes updates?', example: '192.0.2.53', description: 'where updates are sent' }),
-      port: Port.default(53).meta({ description: 'its port' }),
+      port: PortField.default(53).meta({ description: 'its port' }),
       key: tsigKey().prefault({}).meta({ description: 'the TSIG key' }),
       publish: z
         .strictObject({
@@ -162,10 +162,10 @@ export const SiteShape = z.strictObject({
 })
 
 /** One site: a folder that Caddy serves. */
-export const Site = SiteShape.transform(({ root, basic_auth, ...site }) => ({
+export const SiteField = SiteShape.transform(({ root, basic_auth, ...site }) => ({
   ...site,
   root: root ?? (`/var/caddy/www/${site.domain}` as const),
   ...(basic_auth === undefined
     ? {}
-    : { basic_auth: { ...basic_auth, password: basic_auth.password ?? unbound(`web/${site.domain}`, 'password') } }),
+    : { basic_auth: { ...basic_auth, password: basic_auth.password ?? secretPlaceholder(`web/${site.domain}`, 'password') } }),
 }))

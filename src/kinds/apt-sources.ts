@@ -1,6 +1,6 @@
 import { defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
-import { add, type Entry, readSources, rename } from './sources.ts'
+import { type AptSource, add, readSources, rename } from './sources.ts'
 
 export interface AptSources {
   /** Debian's code name: `bookworm`. Never `stable`, which is another release one day. */
@@ -10,7 +10,7 @@ export interface AptSources {
 }
 
 interface State {
-  readonly entries: readonly Entry[]
+  readonly entries: readonly AptSource[]
   /** The origin that a Release file names, by the file's name in /var/lib/apt/lists. */
   readonly origins: ReadonlyMap<string, string>
   /** What a source besides Debian said when the lists were refreshed the last time, within a day. */
@@ -34,7 +34,12 @@ printf 'end\n'`,
   parse: (output) => {
     if (!/^end$/m.test(output)) return new Map()
     const entries = [...output.matchAll(/^source\t(.*)\t(.*)\t(.*)\t(.*)$/gm)].map(
-      ([, file, uri, suite, components]): Entry => ({ file: file!, uri: uri!, suite: suite!, components: components!.trim() }),
+      ([, file, uri, suite, components]): AptSource => ({
+        file: file!,
+        uri: uri!,
+        suite: suite!,
+        components: components!.trim(),
+      }),
     )
     const origins = new Map([...output.matchAll(/^release\t(.*)\t(.*)$/gm)].map(([, name, origin]) => [name!, origin!] as const))
     return new Map([['debian', { entries, origins, fails: /^fails (.*)$/m.exec(output)?.[1] ?? '' }]])
@@ -88,8 +93,8 @@ const fixed = (release: string) => (_: string, security?: string, rest?: string)
  * The sources that are Debian's, wherever a mirror keeps it. Its Release file says so; where the lists were never fetched the address
  * does, and where that says nothing, a suite of this release with its component main, at a path that names Debian.
  */
-function debianOf({ entries, origins }: State, release: string): readonly Entry[] {
-  const origin = ({ uri, suite }: Entry) =>
+function debianOf({ entries, origins }: State, release: string): readonly AptSource[] {
+  const origin = ({ uri, suite }: AptSource) =>
     ['InRelease', 'Release'].map((file) => origins.get(listOf(uri, suite, file))).find((one) => one !== undefined)
   const sure = entries.filter((entry) => (origin(entry) === undefined ? isDebian(entry) : origin(entry) === 'Debian'))
   if (sure.length > 0) return sure
@@ -106,6 +111,6 @@ function debianOf({ entries, origins }: State, release: string): readonly Entry[
 const listOf = (uri: string, suite: string, file: string): string =>
   `${uri.replace(/^[a-z+-]+:\/*/, '').replace(/\/$/, '')}/dists/${suite}/${file}`.replaceAll('_', '%5f').replaceAll('/', '_')
 
-const isDebian = ({ uri, components }: Pick<Entry, 'uri' | 'components'>): boolean =>
+const isDebian = ({ uri, components }: Pick<AptSource, 'uri' | 'components'>): boolean =>
   /\/debian(-security)?\/?$|\/debian(-security)?\.list$|^https?:\/\/security\.debian\.org\/?$/.test(uri) &&
   /\bmain\b/.test(components)

@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path/posix'
-import { defineKind, differences } from '../kind.ts'
+import { changedFields, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
 
 export interface ArchiveKey {
@@ -50,7 +50,7 @@ done`,
   diff: ({ fingerprint }, have) =>
     have.type === 'absent'
       ? [{ field: 'type', from: 'absent', to: `the key ${fingerprint.slice(-16)}` }]
-      : differences({ fingerprint, mode: '644:root:root' }, have),
+      : changedFields({ fingerprint, mode: '644:root:root' }, have),
 
   // Whatever else stands at that address stays out of the keyring.
   apply: ({ path, url, fingerprint }) => sh`

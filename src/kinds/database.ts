@@ -1,7 +1,7 @@
 import { type Change, defineKind } from '../kind.ts'
 import type { Secret } from '../secret.ts'
 import { sh } from '../sh.ts'
-import { exactly, mariadbRows, mariadbRun, readRows, sqlSecret, sqlText } from './mariadb.ts'
+import { exactly, mariadbRows, mariadbRun, mariadbText, readRows, sqlSecret } from './mariadb.ts'
 import { keepStamp, stampOf } from './stamp.ts'
 
 export interface Database {
@@ -73,13 +73,13 @@ ${mariadbRows}`,
 if [ "$(printf %s ${password} | wc -l)" -ne 0 ]; then printf 'it has more than one line\n' >&2; exit 1; fi
 ${mariadbRun}
 {
-  printf '%s\n' ${[`CREATE DATABASE IF NOT EXISTS \`${name}\`;`, `CREATE USER IF NOT EXISTS ${sqlText(user)}@'localhost';`]}
+  printf '%s\n' ${[`CREATE DATABASE IF NOT EXISTS \`${name}\`;`, `CREATE USER IF NOT EXISTS ${mariadbText(user)}@'localhost';`]}
   # By itself, so that an error which repeats it is cleaned of it.
-  printf "ALTER USER %s@'localhost' IDENTIFIED BY %s;\n" ${sqlText(user)} ${sqlSecret(password)}
-  printf '%s\n' ${[`REVOKE ALL PRIVILEGES, GRANT OPTION FROM ${sqlText(user)}@'localhost';`, `GRANT ALL PRIVILEGES ON ${exactly(name)}.* TO ${sqlText(user)}@'localhost';`]}
+  printf "ALTER USER %s@'localhost' IDENTIFIED BY %s;\n" ${mariadbText(user)} ${sqlSecret(password)}
+  printf '%s\n' ${[`REVOKE ALL PRIVILEGES, GRANT OPTION FROM ${mariadbText(user)}@'localhost';`, `GRANT ALL PRIVILEGES ON ${exactly(name)}.* TO ${mariadbText(user)}@'localhost';`]}
 } | mariadb_run
 printf '[client]\npassword="%s"\n' ${password.map((text) => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"'))} | mariadb --defaults-file=/dev/stdin --protocol=socket --user=${user} --execute='SELECT 1' -- ${name} > /dev/null
-${keepStamp(`mariadb-${user}`, stampOf(password, stampKey), sh`printf '%s\n' ${`SELECT SHA2(JSON_VALUE(Priv, '$.authentication_string'), 256) FROM mysql.global_priv WHERE Host = 'localhost' AND User = ${sqlText(user)}`} | mariadb_run`)}`,
+${keepStamp(`mariadb-${user}`, stampOf(password, stampKey), sh`printf '%s\n' ${`SELECT SHA2(JSON_VALUE(Priv, '$.authentication_string'), 256) FROM mysql.global_priv WHERE Host = 'localhost' AND User = ${mariadbText(user)}`} | mariadb_run`)}`,
 })
 
 /** Whether a grant names one database: a _ that is not escaped stands for any letter. */

@@ -1,4 +1,4 @@
-import { defineKind, differences } from '../kind.ts'
+import { changedFields, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
 import { trustedWay } from './links.ts'
 
@@ -61,7 +61,7 @@ done
 
   diff: ({ mode = '0755', owner = 'root', group = 'root' }, have) =>
     have.type === 'directory'
-      ? differences({ mode, owner, group }, have)
+      ? changedFields({ mode, owner, group }, have)
       : [{ field: 'type', from: have.type === 'link' ? `a link to ${have.to} by ${have.by}` : have.type, to: 'directory' }],
 
   // A file in its place is somebody's: mkdir refuses it, and says so. Changed from inside, where no name can be exchanged for a link.

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { basename, dirname } from 'node:path/posix'
-import { type Change, defineKind, differences, short } from '../kind.ts'
+import { type Change, changedFields, defineKind, short } from '../kind.ts'
 import { Secret } from '../secret.ts'
 import { type Sh, sh } from '../sh.ts'
 import { trustedWay } from './links.ts'
@@ -68,7 +68,7 @@ done`,
 
   diff: ({ content, mode = '0644', owner = 'root', group = 'root' }, have) =>
     have.type === 'file'
-      ? differences({ mode, owner, group, content: digest(content) }, have).map((change) =>
+      ? changedFields({ mode, owner, group, content: digest(content) }, have).map((change) =>
           readable(change, content, have.edited),
         )
       : [{ field: 'type', from: have.type, to: 'file' }],

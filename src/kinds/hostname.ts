@@ -1,4 +1,4 @@
-import { defineKind, differences } from '../kind.ts'
+import { changedFields, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
 
 export interface Hostname {
@@ -23,7 +23,7 @@ printf 'file %s\n' "$(cat /etc/hostname 2>/dev/null)"`,
     const [, running = '', file = ''] = /^running (.*)\nfile (.*)$/m.exec(output) ?? []
     return new Map(all.map(({ name }) => [name, { running, file }] as const))
   },
-  diff: ({ name }, have) => differences({ running: name, file: name }, have),
+  diff: ({ name }, have) => changedFields({ running: name, file: name }, have),
   apply: ({ name }) => sh`
 printf '%s\n' ${name} > /etc/.hostname.provision
 mv -T -- /etc/.hostname.provision /etc/hostname

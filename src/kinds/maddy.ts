@@ -20,7 +20,7 @@ export const verifyMaddy = (program: string, configuration: Sh): Sh => sh`
 systemd-run -q --pipe --wait -p User=maddy -p UMask=0007 -p StateDirectory=maddy -p StateDirectoryMode=0750 -p RuntimeDirectory=maddy -p RuntimeDirectoryPreserve=yes -p WorkingDirectory=/var/lib/maddy ${program} --config ${configuration} verify-config`
 
 /** `login URL LINE`: whether a server takes a login, the line being `loginLine`. */
-export const login: Sh = sh`
+export const tryLogin: Sh = sh`
 login() { printf '%s\n' "$2" | curl -sS -o /dev/null --insecure --max-time 20 -K - --url "$1" -X NOOP; }`
 
 /** A line of curl's configuration file, in which a quote and a backslash are escaped: curl(1), --config. */
@@ -31,4 +31,4 @@ export function loginLine(address: string, password: Secret): Secret {
 }
 
 /** A name as SQL text. */
-export const sqlText = (name: string): string => `'${name.replaceAll("'", "''")}'`
+export const sqliteText = (name: string): string => `'${name.replaceAll("'", "''")}'`

@@ -1,7 +1,7 @@
 import { defineKind } from '../kind.ts'
 import type { Secret } from '../secret.ts'
 import { sh } from '../sh.ts'
-import { login, loginLine, maddyAccounts, maddyAs, sqlText } from './maddy.ts'
+import { loginLine, maddyAccounts, maddyAs, sqliteText, tryLogin } from './maddy.ts'
 import { keepStamp, stampOf } from './stamp.ts'
 
 export interface MailAccount {
@@ -69,12 +69,12 @@ printf 'end\n'`,
   // that only sends is proved by SMTP.
   apply: ({ name, address, mailboxes, password, stampKey }, have) => sh`
 ${maddyAs}
-${login}
+${tryLogin}
 proved() { login ${mailboxes.length > 0 ? 'imaps://127.0.0.1:993/' : 'smtps://127.0.0.1:465/'} ${loginLine(address, password)}; }
 ${lacking(mailboxes, have).map((mailbox) => sh`maddy_as imap-acct create ${mailbox} </dev/null`)}
 ${have.credentials === '' ? sh`printf '%s\n' ${password} | maddy_as creds create ${name}` : sh`proved || printf '%s\n' ${password} | maddy_as creds password ${name}`}
 proved
-${keepStamp(`mail-${name}`, stampOf(password, stampKey), sh`sqlite3 -readonly /var/lib/maddy/credentials.db ${`SELECT lower(hex(sha3(value, 256))) FROM passwords WHERE key = ${sqlText(name)}`}`)}`,
+${keepStamp(`mail-${name}`, stampOf(password, stampKey), sh`sqlite3 -readonly /var/lib/maddy/credentials.db ${`SELECT lower(hex(sha3(value, 256))) FROM passwords WHERE key = ${sqliteText(name)}`}`)}`,
 })
 
 const lacking = (all: readonly string[], have: State): readonly string[] => all.filter((one) => !have.mailboxes.includes(one))

@@ -1,6 +1,6 @@
 import { type Change, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
-import { mariadbRows, mariadbRun, readRows, sqlText } from './mariadb.ts'
+import { mariadbRows, mariadbRun, mariadbText, readRows } from './mariadb.ts'
 
 export interface MariadbAccess {
   readonly server: 'mariadb'
@@ -73,8 +73,8 @@ ${mariadbRun}
 ${changes.some(({ field }) => field === 'listening') ? sh`systemctl restart mariadb.service` : sh``}
 printf '%s\n' ${[
     "ALTER USER 'root'@'localhost' IDENTIFIED VIA unix_socket;",
-    ...[...root.keys()].filter((host) => host !== 'localhost').map((host) => `DROP USER 'root'@${sqlText(host)};`),
-    ...anonymous.map((host) => `DROP USER ''@${sqlText(host)};`),
+    ...[...root.keys()].filter((host) => host !== 'localhost').map((host) => `DROP USER 'root'@${mariadbText(host)};`),
+    ...anonymous.map((host) => `DROP USER ''@${mariadbText(host)};`),
     "DELETE FROM mysql.db WHERE User = '';",
     ...(test === 'empty' ? ['DROP DATABASE IF EXISTS test;'] : []),
     'FLUSH PRIVILEGES;',

@@ -36,10 +36,10 @@ export function readRows(output: string): ((type: string) => readonly (readonly 
 }
 
 /** A text in SQL. */
-export const sqlText = (value: string): string => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+export const mariadbText = (value: string): string => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 
 /** A secret in SQL. */
-export const sqlSecret = (value: Secret): Secret => value.map(sqlText)
+export const sqlSecret = (value: Secret): Secret => value.map(mariadbText)
 
 /** A database as GRANT takes it: there _ and % would stand for others as well. */
 export const exactly = (name: string): string => `\`${name.replaceAll(/[_%]/g, '\\$&')}\``

@@ -1,6 +1,6 @@
-import { type Change, defineKind, differences } from '../kind.ts'
+import { type Change, changedFields, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
-import { digest, keepNote, look, note } from './reads.ts'
+import { digest, keepNote, note, staleReads } from './reads.ts'
 
 export interface NfsServer {
   readonly exports: readonly NfsExport[]
@@ -43,8 +43,8 @@ systemctl show -p LoadState -p ActiveState -p UnitFileState -- ${unit}
 [ ! -r /var/lib/nfs/etab ] || sed 's/^/export /' /var/lib/nfs/etab
 ss -Hltn 'sport = :2049' | while read -r _ _ _ local _; do printf 'listening %s\n' "$local"; done
 ${all.map(
-  ({ reads }) => sh`${look(unit, reads)}
-${look(exportsStamp, ['/etc/exports'])}`,
+  ({ reads }) => sh`${staleReads(unit, reads)}
+${staleReads(exportsStamp, ['/etc/exports'])}`,
 )}`,
 
   parse: (output) => {
@@ -73,7 +73,7 @@ ${look(exportsStamp, ['/etc/exports'])}`,
     const on = have.active === 'active'
     const others = have.listening.filter((one) => one !== address)
     return [
-      ...differences({ enabled: 'enabled', active: 'active' }, have),
+      ...changedFields({ enabled: 'enabled', active: 'active' }, have),
       ...(have.stale.length === 0 ? [] : [{ field: 'config', from: 'stale', to: 'fresh' }]),
       ...(on && /\+[23]\b/.test(have.versions) ? [{ field: 'versions', from: have.versions, to: '4 alone' }] : []),
       ...(on && others.length > 0 ? [{ field: 'listening', from: others.join(' '), to: address }] : []),

@@ -14,7 +14,7 @@ digest() {
 }`
 
 /** sh: prints `stale NAME` when what stands at these paths is not what its stamp says was read. Needs `digest`. */
-export const look = (name: string, paths: Paths): Sh => sh`
+export const staleReads = (name: string, paths: Paths): Sh => sh`
 digest ${paths}
 stamp=
 { read -r stamp < "$provision/read/"${name}; } 2>/dev/null || :

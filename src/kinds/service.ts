@@ -1,7 +1,7 @@
-import { type Change, type Declared, defineKind, differences, type Resource } from '../kind.ts'
+import { type Change, changedFields, type Declared, defineKind, type Resource } from '../kind.ts'
 import { type Sh, sh } from '../sh.ts'
 import { type Beside, besideChange, besideNote, lookBeside, readBeside } from './beside.ts'
-import { digest, keepNote, look, note } from './reads.ts'
+import { digest, keepNote, note, staleReads } from './reads.ts'
 import { keepAndRemove } from './third-party.ts'
 
 export interface Service {
@@ -39,7 +39,7 @@ export const service = defineKind<Service, State>({
 ${digest}
 shown=$(systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -p FragmentPath -p DropInPaths -- ${all.map(({ unit }) => unit)})
 printf '%s\n' "$shown"
-${all.flatMap(reading).map(({ name, paths }) => look(name, paths))}
+${all.flatMap(reading).map(({ name, paths }) => staleReads(name, paths))}
 ${all.slice(0, 1).map(({ declared }) => (declared === undefined ? sh`` : lookBeside([...new Set(all.flatMap(folders))], declared)))}`,
 
   // systemctl prints one block a unit, in the order asked for: an alias has another Id.
@@ -67,16 +67,17 @@ ${all.slice(0, 1).map(({ declared }) => (declared === undefined ? sh`` : lookBes
   },
 
   diff: ({ state = 'on', declared }, have) => {
-    if (state === 'masked') return differences({ enabled: 'masked', active: 'inactive' }, { ...have, active: quiet(have.active) })
+    if (state === 'masked')
+      return changedFields({ enabled: 'masked', active: 'inactive' }, { ...have, active: quiet(have.active) })
     if (state === 'off')
       return have.enabled === 'absent'
         ? []
-        : differences({ enabled: 'disabled', active: 'inactive' }, { enabled: off(have.enabled), active: quiet(have.active) })
+        : changedFields({ enabled: 'disabled', active: 'inactive' }, { enabled: off(have.enabled), active: quiet(have.active) })
     const pruned = declared?.prune ? have.beside.filter(({ removable }) => removable).map(besideChange) : []
     if (state === 'as it is')
-      return have.active === 'active' ? [...differences({ unit: 'loaded', config: 'fresh' }, have), ...pruned] : []
+      return have.active === 'active' ? [...changedFields({ unit: 'loaded', config: 'fresh' }, have), ...pruned] : []
     return [
-      ...differences(
+      ...changedFields(
         { enabled: 'enabled', active: 'active', unit: 'loaded', config: 'fresh' },
         { ...have, enabled: on(have.enabled) },
       ),

@@ -2,7 +2,7 @@ import { dirname } from 'node:path/posix'
 import { type Sh, sh } from '../sh.ts'
 
 /** One suite of one mirror, and the file that names it. */
-export interface Entry {
+export interface AptSource {
   readonly file: string
   readonly uri: string
   readonly suite: string
@@ -47,7 +47,7 @@ sed -E -i ${[
 ].join('\n')} ${file}`
 
 /** sh: what is missing, in a file of our own, from where the rest of Debian comes. */
-export function add(missing: readonly string[], debian: readonly Entry[]): Sh {
+export function add(missing: readonly string[], debian: readonly AptSource[]): Sh {
   const security = (uri: string) => /security/.test(uri)
   const main = debian.find(({ uri }) => !security(uri))
   const from = (suite: string): string | undefined =>

@@ -1,4 +1,4 @@
-import { defineKind, differences } from '../kind.ts'
+import { changedFields, defineKind } from '../kind.ts'
 import { type Sh, sh } from '../sh.ts'
 
 export interface SshdSettings {
@@ -50,7 +50,7 @@ printf 'end\n'`,
     ])
   },
   diff: (wanted, have) => [
-    ...differences(declared(wanted), have),
+    ...changedFields(declared(wanted), have),
     ...wanted.users
       .filter((user) => !have.allowusers.split(' ').includes(user))
       .map((user) => ({ field: 'allowusers', from: have.allowusers || 'everybody', to: user })),

@@ -1,4 +1,4 @@
-import { defineKind, differences } from '../kind.ts'
+import { changedFields, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
 
 export interface TimeZone {
@@ -22,7 +22,7 @@ printf 'file %s\n' "$(cat /etc/timezone 2>/dev/null)"`,
     const [, link = '', file = ''] = /^link (.*)\nfile (.*)$/m.exec(output) ?? []
     return new Map([['system', { link: link.replace(/^.*\/zoneinfo\//, ''), file }]])
   },
-  diff: ({ name }, have) => differences({ link: name, file: name }, have),
+  diff: ({ name }, have) => changedFields({ link: name, file: name }, have),
   apply: ({ name }) => sh`
 [ -f /usr/share/zoneinfo/${name} ] || { printf 'no such time zone on the host: %s\n' ${name} >&2; exit 1; }
 ln -sfn -- /usr/share/zoneinfo/${name} /etc/.localtime.provision

@@ -1,4 +1,4 @@
-import { defineKind, differences } from '../kind.ts'
+import { changedFields, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
 import { startUfw } from './ufw.ts'
 
@@ -48,7 +48,8 @@ printf 'end\n'`,
     }
     return new Map([['ufw', state]])
   },
-  diff: ({ incoming, outgoing }, have) => differences({ incoming, outgoing, ipv6: 'yes', active: 'yes', boot: 'enabled' }, have),
+  diff: ({ incoming, outgoing }, have) =>
+    changedFields({ incoming, outgoing, ipv6: 'yes', active: 'yes', boot: 'enabled' }, have),
 
   apply: ({ incoming, outgoing }, { active, ipv6 }) => sh`
 ufw default ${incoming} incoming

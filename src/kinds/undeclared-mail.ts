@@ -1,6 +1,6 @@
 import { type Change, defineKind } from '../kind.ts'
 import { type Sh, sh } from '../sh.ts'
-import { maddyAccounts, maddyAs, sqlText } from './maddy.ts'
+import { maddyAccounts, maddyAs, sqliteText } from './maddy.ts'
 
 export interface UndeclaredMail {
   readonly credentials: readonly string[]
@@ -76,7 +76,7 @@ rm -f -- "$provision/stamp/mail-"${name}`,
   mailbox: (name) => sh`
 kept=$provision/kept/mail/${name.replaceAll('/', '_')}.$(date +%Y-%m-%d-%H%M%S)
 mkdir -p -- "$kept"
-messages() { sqlite3 -readonly -separator ' ' /var/lib/maddy/imapsql.db ${`SELECT extBodyKey, msgId, mboxes.id || '-' || replace(mboxes.name, '/', '_') FROM msgs JOIN mboxes ON mboxes.id = mboxId JOIN users ON users.id = mboxes.uid WHERE username = ${sqlText(name)} ORDER BY 3, 2`}; }
+messages() { sqlite3 -readonly -separator ' ' /var/lib/maddy/imapsql.db ${`SELECT extBodyKey, msgId, mboxes.id || '-' || replace(mboxes.name, '/', '_') FROM msgs JOIN mboxes ON mboxes.id = mboxId JOIN users ON users.id = mboxes.uid WHERE username = ${sqliteText(name)} ORDER BY 3, 2`}; }
 messages > "$kept/messages"
 while :; do
   while read -r key number folder; do

@@ -1,4 +1,4 @@
-import { defineKind, differences } from '../kind.ts'
+import { changedFields, defineKind } from '../kind.ts'
 import { type Sh, sh } from '../sh.ts'
 
 export interface User {
@@ -77,7 +77,7 @@ END`,
     const { uid, shell, home } = full(wanted)
     const lacking = (wanted.groups ?? []).filter((group) => !have.groups.includes(group))
     return [
-      ...differences({ shell, home, ...(uid === undefined ? {} : { uid: String(uid) }) }, have),
+      ...changedFields({ shell, home, ...(uid === undefined ? {} : { uid: String(uid) }) }, have),
       ...lacking.map((group) => ({ field: 'groups', from: have.groups.join(','), to: `and ${group}` })),
     ]
   },

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, writeFileSync } from 'n
 import { arch } from 'node:os'
 import { basename, join } from 'node:path'
 import { type Sh, sh } from '../sh.ts'
-import { local, must } from './local.ts'
+import { local, mustRun } from './local.ts'
 import { locked } from './lock.ts'
 import type { Mirror } from './mirror.ts'
 import { removeTraces, runIn } from './nspawn.ts'
@@ -73,7 +73,7 @@ async function buildBase({ mirror, proxy, onProgress }: Workshop, directory: str
   const clean =
     'rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/resolv.conf "$1"/etc/hostname "$1"/etc/machine-id "$1"/etc/ssh/ssh_host_*'
   const command = local({ input: `${mirror.sources.join('\n')}\n` })
-  await must(
+  await mustRun(
     'the base system',
     'mmdebstrap',
     command`mmdebstrap --quiet --mode=root --variant=minbase --include=${basePackages.join(',')} ${options} --customize-hook=${clean} bookworm ${unfinished} -`,
@@ -95,7 +95,7 @@ async function buildLayer(
   try {
     const root = await mountOverlay(site, lower)
     const build = local({ input: buildScript(layer, proxy).text })
-    await must(`layer ${layer.name}`, 'building it', build`${runIn(cgroup, root, ['/bin/sh', '-s'])}`)
+    await mustRun(`layer ${layer.name}`, 'building it', build`${runIn(cgroup, root, ['/bin/sh', '-s'])}`)
     await unmountBelow(site)
     renameSync(join(site, 'upper'), directory)
   } finally {

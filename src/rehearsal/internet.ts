@@ -9,19 +9,19 @@ import type { Machine } from './machine.ts'
 import { makeMachine } from './make-machine.ts'
 import { machineDirectory } from './paths.ts'
 import { fetchPrograms } from './programs.ts'
-import { programsDirectory, roleNumbers, type Service, type World } from './service.ts'
+import { type InternetService, programsDirectory, roleNumbers, type World } from './service.ts'
 import { aptRelay, aptSocketDirectory } from './services/apt-relay.ts'
-import { bind } from './services/bind.ts'
-import { ca, certificates } from './services/ca.ts'
-import { ntfy } from './services/ntfy.ts'
+import { bindService } from './services/bind.ts'
+import { ca, certificatesFolder } from './services/ca.ts'
+import { ntfyService } from './services/ntfy.ts'
 import { acmePorts, pebble } from './services/pebble.ts'
 import { postfix } from './services/postfix.ts'
 import { storage } from './services/storage.ts'
-import { unbound } from './services/unbound.ts'
+import { unboundService } from './services/unbound.ts'
 import type { State } from './state.ts'
 
 /** The parts of the small internet, in the order in which they are prepared. One more is one more file. */
-const services: readonly Service[] = [ca, bind, unbound, pebble, postfix, ntfy, storage, aptRelay]
+const services: readonly InternetService[] = [ca, bindService, unboundService, pebble, postfix, ntfyService, storage, aptRelay]
 
 const image: Image = [
   ...bare,
@@ -67,7 +67,7 @@ export async function startInternet(machine: Machine, world: World): Promise<voi
 
 /** The CA of Pebble's own certificate and the root of what it issues, in one file: a Pebble that was restarted has a new root. */
 export async function writeBundle(machine: Machine, { addresses }: World, file: string): Promise<void> {
-  const endpoint = await machine.must(sh`cat ${join(certificates, 'ca.pem')}`)
+  const endpoint = await machine.must(sh`cat ${join(certificatesFolder, 'ca.pem')}`)
   const root = await fetchWith(endpoint, `https://${addresses.acme.v4}:${acmePorts.roots}/roots/0`)
   writeFileSync(file, `${endpoint.trimEnd()}\n${root.trimEnd()}\n`)
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { aptPidFile } from './apt-daemon.ts'
 import { cutOff } from './container.ts'
 import { all } from './local.ts'
-import { type Network, namespaceOf, removeNetwork, unplug } from './network.ts'
+import { namespaceOf, type RehearsalNetwork, removeNetwork, unplug } from './network.ts'
 import { unmountBelow } from './overlay.ts'
 import { ovhPidFile } from './ovh-daemon.ts'
 import { endProcess } from './processes.ts'
@@ -22,13 +22,13 @@ export async function clearAway(directory: string): Promise<void> {
 }
 
 /** Ends and removes one machine, whole or half made. */
-export async function removeMachine(network: Network, directory: string, name: string): Promise<void> {
+export async function removeMachine(network: RehearsalNetwork, directory: string, name: string): Promise<void> {
   await cutOff({ directory, name: namespaceOf(network, name), binds: [] })
   await unplug(network, name)
   rmSync(directory, { recursive: true, force: true })
 }
 
-function networkOf(directory: string): Network | undefined {
+function networkOf(directory: string): RehearsalNetwork | undefined {
   const file = join(directory, 'network.json')
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Network) : undefined
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as RehearsalNetwork) : undefined
 }

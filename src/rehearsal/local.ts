@@ -9,7 +9,7 @@ export const environment = { ...process.env, PATH: `${process.env.PATH ?? ''}:/u
 export const local = $({ quiet: true, nothrow: true, detached: false, env: environment })
 
 /** Its standard output. Throws ProvisionError, with the end of all that it said, when it fails. */
-export async function must(where: string, what: string, command: ProcessPromise): Promise<string> {
+export async function mustRun(where: string, what: string, command: ProcessPromise): Promise<string> {
   const { exitCode, stdout, stdall } = await command
   if (exitCode !== 0) throw new ProvisionError(where, `${what} failed with exit code ${exitCode}: ${tail(stdall)}`)
   return stdout

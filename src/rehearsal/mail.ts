@@ -71,17 +71,17 @@ export function arrived(
   subject: string,
   limit = 60_000,
 ): Promise<string> {
-  return reading(rehearsal, server, mailbox, (client) =>
+  return withMailbox(rehearsal, server, mailbox, (client) =>
     until({ where: mailbox.address, what: `the mail “${subject}”`, limit }, () => find(client, subject)),
   )
 }
 
 /** Whether a mail with this subject is there now. */
 export const isThere = (rehearsal: Rehearsal, server: Server, mailbox: Mailbox, subject: string): Promise<boolean> =>
-  reading(rehearsal, server, mailbox, async (client) => (await find(client, subject)) !== undefined)
+  withMailbox(rehearsal, server, mailbox, async (client) => (await find(client, subject)) !== undefined)
 
 /** What an IMAP client sees over 993; throws when the login is refused. */
-export async function reading<T>(
+export async function withMailbox<T>(
   rehearsal: Rehearsal,
   { mail }: Server,
   { address, password }: Mailbox,

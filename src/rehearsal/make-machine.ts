@@ -3,19 +3,19 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Sh, sh } from '../sh.ts'
 import { type Image, imageLayers, type Workshop } from './image.ts'
-import { local, must } from './local.ts'
+import { local, mustRun } from './local.ts'
 import type { Machine } from './machine.ts'
 import { writeState } from './machine-state.ts'
-import { address, gateway, type Network, namespaceOf, plugIn, plugInVm, switchOf } from './network.ts'
+import { address, gateway, namespaceOf, plugIn, plugInVm, type RehearsalNetwork, switchOf } from './network.ts'
 import { openMachine } from './open-machine.ts'
 import { mountOverlay, unmountBelow } from './overlay.ts'
 import { keepHostKeys, kernel, makeDisk } from './vm-disk.ts'
 
 /** A machine to be made. */
-export interface Plan {
+export interface MachinePlan {
   readonly name: string
   readonly image: Image
-  readonly network: Network
+  readonly network: RehearsalNetwork
   /** Its addresses, as the last number of each; the first is its own. */
   readonly numbers: readonly number[]
   /** The name that it is delivered with. */
@@ -32,7 +32,7 @@ export interface Plan {
 }
 
 /** Makes a machine below a directory: its own host keys, machine id, password and network. It is not booted yet. */
-export async function makeMachine(directory: string, workshop: Workshop, plan: Plan): Promise<Machine> {
+export async function makeMachine(directory: string, workshop: Workshop, plan: MachinePlan): Promise<Machine> {
   const { name, network, numbers, rootPassword, vm = false, binds = [], prepare = sh`` } = plan
   const layers = await imageLayers(workshop, vm ? [...plan.image, kernel] : plan.image)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -45,7 +45,7 @@ export async function makeMachine(directory: string, workshop: Workshop, plan: P
     mkdirSync(dirname(join(root, path)), { recursive: true })
     writeFileSync(join(root, path), text)
   }
-  await must(name, 'preparing its root', local({ input: preparation(rootPassword, prepare).text })`chroot ${root} /bin/sh -s`)
+  await mustRun(name, 'preparing its root', local({ input: preparation(rootPassword, prepare).text })`chroot ${root} /bin/sh -s`)
   if (vm) {
     workshop.onProgress(`making the disk of ${name}`)
     await makeDisk(directory, name, root)
@@ -63,7 +63,7 @@ ssh-keygen -q -A
 ${more}
 } </dev/null`
 
-function ownFiles({ network, numbers, hostname, resolver }: Plan): Readonly<Record<string, string>> {
+function ownFiles({ network, numbers, hostname, resolver }: MachinePlan): Readonly<Record<string, string>> {
   const way = gateway(network)
   const all = numbers.map((n) => address(network, n))
   return {

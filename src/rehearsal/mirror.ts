@@ -1,5 +1,5 @@
 import { ProvisionError } from '../errors.ts'
-import { local, must } from './local.ts'
+import { local, mustRun } from './local.ts'
 
 /** Where this machine gets Debian's packages from: taken from its own apt, so that it works wherever that does. */
 export interface Mirror {
@@ -16,8 +16,12 @@ export interface Mirror {
 /** Asks apt itself, which reads every format of its sources. Throws ProvisionError when it knows no Debian mirror. */
 export async function readMirror(): Promise<Mirror> {
   const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)'
-  const targets = await must('apt', 'reading its sources', local`apt-get indextargets --format ${format} 'Created-By: Packages'`)
-  return mirrorOf(targets, await must('apt', 'reading its settings', local`apt-config dump`))
+  const targets = await mustRun(
+    'apt',
+    'reading its sources',
+    local`apt-get indextargets --format ${format} 'Created-By: Packages'`,
+  )
+  return mirrorOf(targets, await mustRun('apt', 'reading its settings', local`apt-config dump`))
 }
 
 /** The same from the text of `apt-get indextargets` and `apt-config dump`. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
-import { local, must } from './local.ts'
+import { local, mustRun } from './local.ts'
 import { locked } from './lock.ts'
 
 /** An IPv4 and an IPv6 address of the same thing. */
@@ -12,7 +12,7 @@ export interface Address {
 }
 
 /** The network of one rehearsal. Its addresses follow from its number, the names of its links from its id. */
-export interface Network {
+export interface RehearsalNetwork {
   readonly number: number
   /** Never used again, so that what is removed by it is ours. */
   readonly id: string
@@ -25,43 +25,43 @@ const prefix6 = (number: number): string => `2001:2:0:${number.toString(16)}`
 const outside6 = (number: number): string => `2001:2:0:${(number + 0x1000).toString(16)}`
 
 /** The address of a machine: 2 to 99. */
-export const address = ({ number }: Network, n: number): Address => ({
+export const address = ({ number }: RehearsalNetwork, n: number): Address => ({
   v4: `${prefix(number)}.${n}`,
   v6: `${prefix6(number)}::${n}`,
 })
 
 /** Where this machine is in that network: connections of the operator come from here. */
-export const operator = ({ number }: Network): Address => ({ v4: `${prefix(number)}.254`, v6: `${outside6(number)}::2` })
+export const operator = ({ number }: RehearsalNetwork): Address => ({ v4: `${prefix(number)}.254`, v6: `${outside6(number)}::2` })
 
 /** The way out of a machine, which leads to the operator and nowhere else. */
-export const gateway = ({ number }: Network): Address => ({ v4: `${prefix(number)}.1`, v6: `${prefix6(number)}::1` })
+export const gateway = ({ number }: RehearsalNetwork): Address => ({ v4: `${prefix(number)}.1`, v6: `${prefix6(number)}::1` })
 
 /** The names below which the addresses of this network stand in the DNS. */
-export const reverseZones = ({ number }: Network): Address => ({
+export const reverseZones = ({ number }: RehearsalNetwork): Address => ({
   v4: `${prefix(number).split('.').toReversed().join('.')}.in-addr.arpa`,
   v6: `${`200100020000${number.toString(16).padStart(4, '0')}`.split('').toReversed().join('.')}.ip6.arpa`,
 })
 
 /** The namespace of a network's bridge. */
-export const switchOf = ({ id }: Network): string => `provision-${id}`
-const uplink = ({ id }: Network): string => `prov-${id}`
+export const switchOf = ({ id }: RehearsalNetwork): string => `provision-${id}`
+const uplink = ({ id }: RehearsalNetwork): string => `prov-${id}`
 
 /** The network namespace of a machine. */
-export const namespaceOf = (network: Network, machine: string): string => `${switchOf(network)}-${machine}`
+export const namespaceOf = (network: RehearsalNetwork, machine: string): string => `${switchOf(network)}-${machine}`
 
 /**
  * Makes a network that nothing on this machine uses yet. Its number is written to the file before anything exists.
  * It is a namespace with a bridge for the machines, and a link to us. Machines answer us, and cannot call us: of
  * this machine they reach nothing, and from its default route they hear "unreachable" at once.
  */
-export async function makeNetwork(file: string): Promise<Network> {
+export async function makeNetwork(file: string): Promise<RehearsalNetwork> {
   return locked('/run/lock/provision-network', async () => {
     const network = { number: await freeNumber(), id: randomBytes(4).toString('hex') }
     writeFileSync(file, `${JSON.stringify(network)}\n`, { mode: 0o600 })
     const [inner, link] = [switchOf(network), uplink(network)]
     const [us, way] = [operator(network), gateway(network)]
     const [out, out6] = [`${prefix(network.number)}.253`, `${outside6(network.number)}::1`]
-    await must(
+    await mustRun(
       'network',
       `making ${inner}`,
       local`set -e
@@ -97,12 +97,12 @@ const rules = `table inet rehearsal {
 }`
 
 /** False once this machine was started anew: a network does not outlive that. */
-export const networkExists = (network: Network): boolean => existsSync(join('/run/netns', switchOf(network)))
+export const networkExists = (network: RehearsalNetwork): boolean => existsSync(join('/run/netns', switchOf(network)))
 
 /** Gives a machine its namespace with an eth0 in that network. Waiting for duplicate addresses would cost its boot a second. */
-export async function plugIn(network: Network, machine: string): Promise<void> {
+export async function plugIn(network: RehearsalNetwork, machine: string): Promise<void> {
   const [inner, own] = [switchOf(network), namespaceOf(network, machine)]
-  await must(
+  await mustRun(
     machine,
     'its network link',
     local`set -e
@@ -114,9 +114,9 @@ ip -n ${inner} link set dev ${machine} master machines up`,
 }
 
 /** The same for a virtual machine, whose eth0 is its own: the link of that network which QEMU takes. */
-export async function plugInVm(network: Network, machine: string): Promise<void> {
+export async function plugInVm(network: RehearsalNetwork, machine: string): Promise<void> {
   const inner = switchOf(network)
-  await must(
+  await mustRun(
     machine,
     'its network link',
     local`set -e
@@ -126,16 +126,16 @@ ip -n ${inner} link set dev ${machine} master machines up`,
 }
 
 /** Takes a machine's link and namespace away, if they are there. */
-export async function unplug(network: Network, machine: string): Promise<void> {
+export async function unplug(network: RehearsalNetwork, machine: string): Promise<void> {
   await local`ip -n ${switchOf(network)} link del ${machine}`
   const own = namespaceOf(network, machine)
-  if ((await namespaces()).includes(own)) await must(machine, 'removing its network', local`ip netns del ${own}`)
+  if ((await namespaces()).includes(own)) await mustRun(machine, 'removing its network', local`ip netns del ${own}`)
 }
 
 /** Removes all of it. Links vanish with the namespaces that hold one of their ends. */
-export async function removeNetwork(network: Network): Promise<void> {
+export async function removeNetwork(network: RehearsalNetwork): Promise<void> {
   const ours = (await namespaces()).filter((name) => name === switchOf(network) || name.startsWith(`${switchOf(network)}-`))
-  for (const name of ours) await must('network', `removing ${name}`, local`ip netns del ${name}`)
+  for (const name of ours) await mustRun('network', `removing ${name}`, local`ip netns del ${name}`)
   // The kernel ends a namespace a moment later; the link outside goes at once, for whoever looks next.
   await local`ip link del ${uplink(network)}`
 }
@@ -144,7 +144,7 @@ const namespaces = async (): Promise<readonly string[]> =>
   [...(await local`ip netns list`).stdout.matchAll(/^\S+/gm)].map(([name]) => name)
 
 async function freeNumber(): Promise<number> {
-  const routes = await must(
+  const routes = await mustRun(
     'network',
     'reading the routes',
     local`ip -4 route show table all; ip -6 route show table all; ip -4 addr; ip -6 addr`,

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
-import { local, must } from './local.ts'
+import { local, mustRun } from './local.ts'
 
 /**
  * Mounts DIRECTORY/root: these layers, the topmost first, and what is written goes to DIRECTORY/upper.
@@ -15,13 +15,13 @@ export async function mountOverlay(directory: string, layers: readonly string[])
   if ([directory, ...layers].some((path) => /[,:\\]/.test(path)))
     throw new ProvisionError(directory, 'an overlay cannot be mounted below a path with a comma, a colon or a backslash')
   const options = `lowerdir=${layers.join(':')},upperdir=${upper},workdir=${work},redirect_dir=on,volatile`
-  await must(directory, 'mounting the overlay', local`mount -t overlay provision -o ${options} ${root}`)
+  await mustRun(directory, 'mounting the overlay', local`mount -t overlay provision -o ${options} ${root}`)
   return root
 }
 
 /** Unmounts everything that is mounted at or below a directory, the innermost first. */
 export async function unmountBelow(directory: string): Promise<void> {
-  for (const point of mountsBelow(directory).toReversed()) await must(directory, `unmounting ${point}`, local`umount ${point}`)
+  for (const point of mountsBelow(directory).toReversed()) await mustRun(directory, `unmounting ${point}`, local`umount ${point}`)
 }
 
 /** Removes a directory with all below it, once nothing is mounted there: what was killed left this machine's /proc or /sys in it. */

@@ -8,7 +8,7 @@ import type { Machine } from './machine.ts'
 import { namespaceOf } from './network.ts'
 import type { OvhSettings } from './ovh/settings.ts'
 import { runningPid, startDetached } from './processes.ts'
-import { certificates } from './services/ca.ts'
+import { certificatesFolder } from './services/ca.ts'
 import type { State } from './state.ts'
 
 /** OVH’s API in a rehearsal. */
@@ -51,8 +51,8 @@ export async function startOvh(
       ])
     const settings: OvhSettings = {
       address,
-      cert: await internet.must(sh`cat ${certificates}/ovh.pem`),
-      key: await internet.must(sh`cat ${certificates}/ovh.key`),
+      cert: await internet.must(sh`cat ${certificatesFolder}/ovh.pem`),
+      key: await internet.must(sh`cat ${certificatesFolder}/ovh.key`),
       dns: { address: world.addresses.dns.v4, port: 53 },
       tsig: world.tsig,
       zones,

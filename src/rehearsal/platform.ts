@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { ProvisionError } from '../errors.ts'
-import { environment, local, must } from './local.ts'
+import { environment, local, mustRun } from './local.ts'
 import { emulator } from './vm.ts'
 
 /** The programs that a rehearsal runs on this machine, and the Debian package of each. */
@@ -51,8 +51,8 @@ async function install(missing: readonly string[], onProgress: (text: string) =>
   const quiet = local({ env: { ...environment, DEBIAN_FRONTEND: 'noninteractive' } })
   const attempt = () => quiet`apt-get install -y --no-install-recommends ${missing} </dev/null`
   if ((await attempt()).exitCode === 0) return
-  await must('rehearse', 'apt-get update', quiet`apt-get update`)
-  await must('rehearse', `installing ${missing.join(', ')}`, attempt())
+  await mustRun('rehearse', 'apt-get update', quiet`apt-get update`)
+  await mustRun('rehearse', `installing ${missing.join(', ')}`, attempt())
 }
 
 /** Sees to it that borg is on this machine. Throws ProvisionError where it cannot be installed. */
@@ -62,8 +62,8 @@ export async function installBorg(onProgress: (text: string) => void): Promise<v
   const quiet = local({ env: { ...environment, DEBIAN_FRONTEND: 'noninteractive' } })
   const install = () => quiet`apt-get install -y --no-install-recommends borgbackup openssh-client </dev/null`
   if ((await install()).exitCode === 0) return
-  await must('borg', 'apt-get update', quiet`apt-get update`)
-  await must('borg', 'installing borgbackup', install())
+  await mustRun('borg', 'apt-get update', quiet`apt-get update`)
+  await mustRun('borg', 'installing borgbackup', install())
 }
 
 /** The daemons of a container take some ten of root's inotify instances: a kernel's 128 are enough for a dozen, and the next does not boot. */

@@ -4,11 +4,11 @@ import { downloadDebian, unpackDebian } from '../artifacts/debian.ts'
 import { artifactCache } from '../artifacts.ts'
 import { ProvisionError } from '../errors.ts'
 import { locked } from './lock.ts'
-import type { Service } from './service.ts'
+import type { InternetService } from './service.ts'
 
 /** Puts the programs of Debian 13 that these services need into a directory: from the cache, else with apt and Debian's signatures. */
 export async function fetchPrograms(
-  services: readonly Service[],
+  services: readonly InternetService[],
   directory: string,
   onProgress: (text: string) => void,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 import { type Check, type Finding, worst } from '../doctor/check.ts'
 import { authBeforeTls } from '../doctor/checks/auth-before-tls.ts'
-import { certificate } from '../doctor/checks/certificate.ts'
+import { certificateCheck } from '../doctor/checks/certificate.ts'
 import { clientSettings } from '../doctor/checks/client-settings.ts'
 import { greeting } from '../doctor/checks/greeting.ts'
 import { openRelay } from '../doctor/checks/open-relay.ts'
@@ -24,10 +24,12 @@ export function doctorProofs(rehearsal: Rehearsal, server: Server, secret: (name
     trusted: [trusting(rehearsal, server.mail.hostname).ca.toString()],
     on: (script) => rehearsal.host.must(script),
   }
-  return [openRelay, authBeforeTls, greeting, reverseNames, certificate, outboundMail, sites, clientSettings].map((check) => ({
-    title: check.title,
-    try: () => well(check, patient),
-  }))
+  return [openRelay, authBeforeTls, greeting, reverseNames, certificateCheck, outboundMail, sites, clientSettings].map(
+    (check) => ({
+      title: check.title,
+      try: () => well(check, patient),
+    }),
+  )
 }
 
 async function well(check: Check, patient: Patient): Promise<string> {

@@ -4,7 +4,7 @@ import { until } from './local.ts'
 import { newSubject } from './mail.ts'
 import type { Rehearsal } from './open.ts'
 import type { Proof } from './proof.ts'
-import { certificates } from './services/ca.ts'
+import { certificatesFolder } from './services/ca.ts'
 
 /** One message as ntfy's readers get it. */
 export interface Message {
@@ -36,7 +36,7 @@ export const heard = (rehearsal: Rehearsal, topic: string, is: (message: Message
 /** All that was said under this topic, the oldest first. */
 export async function messages({ internet, ntfy }: Rehearsal, topic: string): Promise<readonly Message[]> {
   const config = `url = "${ntfy.url}/${topic}/json?poll=1&since=all"\nheader = "Authorization: Bearer ${ntfy.token}"\n`
-  const said = await internet.must(sh`printf %s ${config} | curl -fsS --cacert ${certificates}/ca.pem --config -`)
+  const said = await internet.must(sh`printf %s ${config} | curl -fsS --cacert ${certificatesFolder}/ca.pem --config -`)
   return said
     .split('\n')
     .filter((line) => line !== '')

@@ -27,7 +27,7 @@ export function overlayProofs(rehearsal: Rehearsal, server: Server): readonly Pr
     },
     {
       title: 'of the overlay’s address the peer reaches what is declared, and nothing else',
-      try: () => ports(rehearsal, server),
+      try: () => overlayPorts(rehearsal, server),
     },
   ]
 }
@@ -76,7 +76,7 @@ export async function pinged(from: Machine, address: string): Promise<string> {
 }
 
 /** Both firewalls let in the same: what listens and is declared answers, and what listens besides does not. Says which. */
-export async function ports({ host, internet }: Overlay, server: Server): Promise<string> {
+export async function overlayPorts({ host, internet }: Overlay, server: Server): Promise<string> {
   const [address = ''] = server.nebula!.address.split('/')
   const declared = openings(server).filter(({ protocol }) => protocol === 'tcp')
   const listening = (await host.must(sh`ss -Hltn`)).split('\n').flatMap((row) => {

@@ -38,7 +38,7 @@ export interface Tsig {
 }
 
 /** One part of the small internet: what it installs, what it is told, and how one sees that it answers. */
-export interface Service {
+export interface InternetService {
   readonly name: string
   readonly packages: readonly string[]
   /** A program that Debian 12 does not package and Debian 13 does; seen below `programsDirectory`. */

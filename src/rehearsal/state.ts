@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Address, address, type Network, networkExists, operator, reverseZones } from './network.ts'
+import { type Address, address, networkExists, operator, type RehearsalNetwork, reverseZones } from './network.ts'
 import { type Role, roleNumbers, type World, type Zone } from './service.ts'
 
 /** What is kept of a rehearsal, in its rehearsal.json: written last, so it tells a whole one from a half made one. */
 export interface State {
   readonly version: 1
-  readonly network: Network
+  readonly network: RehearsalNetwork
   readonly world: World
   readonly rootPassword: string
 }
@@ -25,7 +25,7 @@ export const hostNumber = 10
 
 /** A new rehearsal's names, addresses, keys and passwords. */
 export function newState(
-  network: Network,
+  network: RehearsalNetwork,
   mxname: string,
   zones: (addresses: Addresses) => readonly Zone[],
   trusted = false,

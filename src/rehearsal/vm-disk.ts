@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { sh } from '../sh.ts'
 import type { Layer } from './image.ts'
-import { local, must } from './local.ts'
+import { local, mustRun } from './local.ts'
 
 /** The name of the port that a virtual machine's console is at. */
 export const consolePort = 'provision.console'
@@ -65,8 +65,8 @@ export async function makeDisk(directory: string, name: string, root: string): P
     )
   copyFileSync(newest('vmlinuz-'), files.kernel)
   copyFileSync(newest('initrd.img-'), files.initrd)
-  await must(name, 'making its disk', local`mkfs.ext4 -q -F -d ${root} ${files.base} 12G`)
-  await must(name, 'making its disk', local`qemu-img create -q -f qcow2 -b ${files.base} -F raw ${files.disk}`)
+  await mustRun(name, 'making its disk', local`mkfs.ext4 -q -F -d ${root} ${files.base} 12G`)
+  await mustRun(name, 'making its disk', local`qemu-img create -q -f qcow2 -b ${files.base} -F raw ${files.disk}`)
 }
 
 /** Keeps of its root what is asked for from outside: the public halves of its ssh host keys. */

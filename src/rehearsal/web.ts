@@ -1,24 +1,24 @@
 import { createSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
-import { type Answer, type Question as Asked, ask as askAt } from '../doctor/https.ts'
+import { type Answer, type HttpRequest as Asked, requestHttp as askAt } from '../doctor/https.ts'
 import { sh } from '../sh.ts'
 import { until } from './local.ts'
 import type { Machine } from './machine.ts'
 import type { Rehearsal } from './open.ts'
 
 /** What a client asks the host for. */
-export type Question = Omit<Asked, 'address' | 'trusted'>
+export type HostRequest = Omit<Asked, 'address' | 'trusted'>
 
 /** Asks the host, by its address and under a name, as a client on the internet does. */
-export const ask = (rehearsal: Rehearsal, question: Question): Promise<Answer> =>
+export const requestFromHost = (rehearsal: Rehearsal, question: HostRequest): Promise<Answer> =>
   askAt({ ...question, address: rehearsal.host.address, trusted: [readFileSync(rehearsal.caBundle, 'utf8')] })
 
 /** Asks until an answer has this status: a new site gets its certificate first. */
-export async function answered(rehearsal: Rehearsal, question: Question, status = 200): Promise<Answer> {
+export async function answered(rehearsal: Rehearsal, question: HostRequest, status = 200): Promise<Answer> {
   let last: Answer | undefined
   const evidence = () => `${last?.status} ${last?.body}`
   return until({ where: question.url, what: `an answer ${status}`, limit: 60_000, evidence }, async () => {
-    last = await ask(rehearsal, question)
+    last = await requestFromHost(rehearsal, question)
     return last.status === status ? last : undefined
   })
 }

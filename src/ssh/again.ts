@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConnectionError } from '../errors.ts'
 import { RefusedError } from './attempt.ts'
-import { place } from './known-hosts.ts'
+import { endpointName } from './known-hosts.ts'
 import type { Climbed } from './ladder.ts'
 import { type Link, openLink } from './link.ts'
 import type { LoginOptions } from './options.ts'
@@ -28,7 +28,7 @@ export async function newLogin(
   const limit = AbortSignal.timeout(limitMs)
   const port = at === 'declared port' ? sshPort : current.port
   const way = { ...(await adminWay(options, climbed)), port }
-  const who = `${admin}@${place(address, port)}`
+  const who = `${admin}@${endpointName(address, port)}`
   let last = 'no answer'
   while (!limit.aborted) {
     try {

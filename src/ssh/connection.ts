@@ -3,15 +3,15 @@ import { sh } from '../sh.ts'
 import { who } from '../who.ts'
 import { adminWay, newLogin } from './again.ts'
 import { collect } from './exec.ts'
-import { place } from './known-hosts.ts'
+import { endpointName } from './known-hosts.ts'
 import type { Climbed } from './ladder.ts'
 import { type Lease, lease } from './lease.ts'
 import type { Connection, LoginOptions } from './options.ts'
 import { fingerprint } from './public-key.ts'
-import { put } from './put.ts'
+import { upload } from './put.ts'
 import { afterStart, endOf } from './records.ts'
 import { rootOver, type Shared } from './root.ts'
-import { reading } from './scripts.ts'
+import { readingScript } from './scripts.ts'
 import { work } from './work.ts'
 
 /** A Connection over a login. `shared` is what the logins of one run have in common; the first makes it. */
@@ -29,7 +29,7 @@ export function connectionOver(options: LoginOptions, climbed: Climbed, shared =
   return {
     get as() {
       const { user, port, by } = root.link()
-      return `${user}@${place(address, port)} with ${by}`
+      return `${user}@${endpointName(address, port)} with ${by}`
     },
     get user() {
       return root.link().user
@@ -49,7 +49,7 @@ export function connectionOver(options: LoginOptions, climbed: Climbed, shared =
       return root.exec(sh`sh -s`, nonce, async (channel) => {
         const over = Promise.all([endOf(channel, nonce), endOf(channel.stderr, nonce)]).then(([code]) => code)
         const collected = collect(channel, address, undefined, { silenceMs, over })
-        channel.end(reading(script, nonce).text)
+        channel.end(readingScript(script, nonce).text)
         const ended = await collected
         const stdout = afterStart(ended.stdout, nonce)
         if (stdout === undefined) return { ended }
@@ -64,7 +64,7 @@ export function connectionOver(options: LoginOptions, climbed: Climbed, shared =
       return work(root, address, script, held?.who ?? who(), onLine)
     },
 
-    put: (path, sha256) => put(root, address, path, sha256),
+    put: (path, sha256) => upload(root, address, path, sha256),
     lock: locked,
 
     needKey: async () => void (await adminWay(options, climbed)),

@@ -1,7 +1,7 @@
 import type { ClientChannel } from 'ssh2'
 import { ConnectionError } from '../errors.ts'
-import { place } from './known-hosts.ts'
-import { type Link, openLink, type Reach } from './link.ts'
+import { endpointName } from './known-hosts.ts'
+import { type Link, type LoginSettings, openLink } from './link.ts'
 import type { LoginOptions } from './options.ts'
 
 /** Whether what a host says, in place of running a script, is that a password must be changed first: do_pwchange() of sshd 9.2, pam_unix. */
@@ -12,9 +12,9 @@ export const mustChange = (said: string): boolean =>
  * Changes root's mailed password, which has expired, to the one of the secrets, and logs in anew. The new one is stored before the host
  * hears of it. `given` is the mailed one, for a login that took a key. Throws ConnectionError with the next move when that is not to be done, or fails.
  */
-export async function renewed(reach: Reach, link: Link, options: LoginOptions, given: string | undefined): Promise<Link> {
+export async function renewed(reach: LoginSettings, link: Link, options: LoginOptions, given: string | undefined): Promise<Link> {
   const { address, ask, log, rootSecret } = options
-  const who = `${link.user}@${place(address, link.port)}`
+  const who = `${link.user}@${endpointName(address, link.port)}`
   const byHand = `ssh -p ${link.port} ${link.user}@${address} asks for a new one; give that in PROVISION_ROOT_PASSWORD`
   const problem = `the password of ${who} must be changed before anything runs there`
   if (link.user !== 'root') throw new ConnectionError(address, problem, `ssh -p ${link.port} ${who} asks for a new one`)

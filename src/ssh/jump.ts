@@ -1,7 +1,7 @@
 import { ConnectionError } from '../errors.ts'
 import { type HostConfig, readConfig } from './config.ts'
 import { offersOf } from './keys.ts'
-import { type Dial, type Link, openLink, type Reach } from './link.ts'
+import { type Dial, type Link, type LoginSettings, openLink } from './link.ts'
 import type { LoginOptions } from './options.ts'
 import { direct, through } from './route.ts'
 import { trustIn } from './trust.ts'
@@ -14,7 +14,7 @@ export async function routeTo(
   { hostName, jumps }: HostConfig,
   options: LoginOptions,
   dial: Dial,
-): Promise<Pick<Reach, 'route' | 'end'>> {
+): Promise<Pick<LoginSettings, 'route' | 'end'>> {
   const links: Link[] = []
   const end = () => {
     for (const link of links.toReversed()) link.end()
@@ -30,7 +30,7 @@ export async function routeTo(
       throw new ConnectionError(jump.host, `no key to log in with on the way to ${options.address}`, offers.missing[0])
     const { hostKey: _, ...others } = options
     const last = links.at(-1)
-    const reach: Reach = {
+    const reach: LoginSettings = {
       end,
       address: jump.host,
       route: last === undefined ? direct(config.hostName) : through(last.client, config.hostName),

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { replaceFile } from '../replace.ts'
-import { lookUp, newLine } from './known-hosts.ts'
+import { knownKeys, newLine } from './known-hosts.ts'
 import { fingerprint, type PublicKey } from './public-key.ts'
 
 /**
@@ -22,7 +22,7 @@ export function learn(file: string, name: string, key: PublicKey): string {
 export async function learnOnly(file: string, names: readonly string[], keys: readonly PublicKey[]): Promise<void> {
   let text = existsSync(file) ? readFileSync(file, 'utf8') : ''
   for (const name of names) {
-    const stale = new Set(lookUp(text, name).keys.map(({ line }) => line))
+    const stale = new Set(knownKeys(text, name).keys.map(({ line }) => line))
     text = text
       .split('\n')
       .filter((_, i) => !stale.has(i + 1))

@@ -7,7 +7,7 @@ export interface KnownKey extends PublicKey {
 }
 
 /** What known_hosts says of one name. */
-export interface Known {
+export interface KnownKeys {
   readonly keys: readonly KnownKey[]
   /** Keys that must never be accepted again. */
   readonly revoked: readonly KnownKey[]
@@ -21,12 +21,12 @@ export function knownName(address: string, port: number): string {
 }
 
 /** A port of a host, for people: an IPv6 address in brackets. */
-export function place(address: string, port: number): string {
+export function endpointName(address: string, port: number): string {
   return `${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 
 /** Looks a name up, in the format that sshd(8) describes: hashed names, wildcards, negations, @revoked, @cert-authority. */
-export function lookUp(text: string, name: string): Known {
+export function knownKeys(text: string, name: string): KnownKeys {
   const found: { marker: string | undefined; key: KnownKey }[] = []
   for (const [i, line] of text.split('\n').entries()) {
     const [, marker, names, rest] = /^\s*(?:(@\S+)\s+)?([^\s#@]\S*)\s+(.+)$/.exec(line) ?? []

@@ -4,8 +4,8 @@ import { type HostConfig, readConfig } from './config.ts'
 import { renewed } from './expired.ts'
 import { routeTo } from './jump.ts'
 import { type Offers, offersOf } from './keys.ts'
-import { place } from './known-hosts.ts'
-import type { Dial, Link, Reach } from './link.ts'
+import { endpointName } from './known-hosts.ts'
+import type { Dial, Link, LoginSettings } from './link.ts'
 import type { LoginOptions } from './options.ts'
 import { withPassword } from './passwords.ts'
 import { closed, type Failures, firstOf, withKeys } from './race.ts'
@@ -38,7 +38,7 @@ export function rungs(
 
 /** The login that the ladder found. */
 export interface Climbed {
-  readonly reach: Reach
+  readonly reach: LoginSettings
   readonly link: Link
   /** How a new login proves that nobody is locked out: the admin, on the inventory's port, with a declared key. */
   asAdmin(): Promise<Way>
@@ -58,7 +58,7 @@ export async function climb(options: LoginOptions, dial: Dial): Promise<Climbed>
   delete env.PROVISION_ROOT_PASSWORD
   const config = await readConfig(options.configFile, address, env)
   const offers = await offersOf(options.keys, { env, config, log: options.log, ...(ask === undefined ? {} : { ask }) })
-  const reach: Reach = {
+  const reach: LoginSettings = {
     address,
     ...(await routeTo(config, options, dial)),
     trust: trustIn(config.alias, options),
@@ -111,7 +111,7 @@ function giveUp(
   const none = ['none of the declared keys is here', ...offers.missing].join('; ')
   const lines = all.map(
     (rung) =>
-      `  ${rung.user}@${place(address, rung.port)} with ${rung.with}: ${failures.get(rung) ?? (rung.with === 'a key' ? none : 'not tried')}`,
+      `  ${rung.user}@${endpointName(address, rung.port)} with ${rung.with}: ${failures.get(rung) ?? (rung.with === 'a key' ? none : 'not tried')}`,
   )
   throw new ConnectionError(
     address,

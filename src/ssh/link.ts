@@ -40,7 +40,7 @@ export type Dial = (settings: {
 const patience = { usual: 20_000, touch: touchLimitMs }
 
 /** What one login needs. */
-export interface Reach {
+export interface LoginSettings {
   readonly address: string
   readonly route: Route
   /** Ends the logins at the hosts on the way. */
@@ -55,7 +55,7 @@ export interface Reach {
  * HostKeyError when the host is not to be trusted. `connected` is called when the port has answered.
  */
 export async function openLink(
-  reach: Reach,
+  reach: LoginSettings,
   way: Way,
   signal: AbortSignal,
   connected: () => void = () => undefined,

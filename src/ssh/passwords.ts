@@ -1,7 +1,7 @@
 import { ConnectionError } from '../errors.ts'
 import { RefusedError } from './attempt.ts'
-import { place } from './known-hosts.ts'
-import { type Link, openLink, type Reach } from './link.ts'
+import { endpointName } from './known-hosts.ts'
+import { type Link, type LoginSettings, openLink } from './link.ts'
 import type { LoginOptions } from './options.ts'
 import { closed, type Failures } from './race.ts'
 import { HostKeyError } from './refusals.ts'
@@ -15,7 +15,7 @@ const chances = 3
  * have set in place of the mailed one. Nothing when none works, and `failures` then says why.
  */
 export async function withPassword(
-  reach: Reach,
+  reach: LoginSettings,
   all: readonly Rung[],
   given: string | undefined,
   { ask, rootSecret }: LoginOptions,
@@ -28,7 +28,7 @@ export async function withPassword(
     else if (before?.startsWith('no password')) failures.set(rung, before)
     else if (given === undefined && ask === undefined)
       failures.set(rung, 'PROVISION_ROOT_PASSWORD is not set, and there is no terminal to ask on')
-    const typed = async () => ask?.password(`password of root@${place(reach.address, rung.port)}`)
+    const typed = async () => ask?.password(`password of root@${endpointName(reach.address, rung.port)}`)
     const first = async () => given ?? typed()
     const tried = new Set(before === undefined ? [] : [given])
     let last = before

@@ -11,7 +11,7 @@ import { taking } from './scripts.ts'
  * Sends a file to /var/lib/provision/artifacts/SHA256, where it appears whole and checked, or not at all.
  * Throws ProvisionError when it does not arrive as that digest says, ConnectionError when the connection is lost.
  */
-export async function put(root: Root, address: string, path: string, sha256: string): Promise<void> {
+export async function upload(root: Root, address: string, path: string, sha256: string): Promise<void> {
   if (!/^[0-9a-f]{64}$/.test(sha256)) throw new ProvisionError(path, `${sha256} is no SHA-256 digest`)
   const nonce = randomBytes(8).toString('hex')
   const { code, stderr } = await root.exec(taking(sha256, nonce), nonce, async (channel) => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConnectionError } from '../errors.ts'
 import { RefusedError } from './attempt.ts'
-import { type Link, openLink, type Reach } from './link.ts'
+import { type Link, type LoginSettings, openLink } from './link.ts'
 import type { Offer } from './offer.ts'
 import { HostKeyError } from './refusals.ts'
 import type { Rung, Way } from './way.ts'
@@ -39,7 +39,7 @@ const patienceMs = 300
  * Tries one after the other, the next one early where a port is silent. The first that works ends the others; nothing when none does,
  * and `failures` then says why. Throws HostKeyError at once when the host is not to be trusted.
  */
-export async function firstOf(reach: Reach, tries: readonly Try[], failures: Failures): Promise<Link | undefined> {
+export async function firstOf(reach: LoginSettings, tries: readonly Try[], failures: Failures): Promise<Link | undefined> {
   const others = new AbortController()
   const won = Promise.withResolvers<Link>()
   const running: Promise<void>[] = []

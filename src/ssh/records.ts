@@ -1,5 +1,5 @@
 /** Who listens to a stream in which our scripts' records stand between other bytes. */
-export interface Listener {
+export interface RecordListener {
   record(text: string): void
   data(bytes: Buffer): void
 }
@@ -7,7 +7,7 @@ export interface Listener {
 const begin = (nonce: string): Buffer => Buffer.from(`\x1e${nonce} `)
 
 /** Tells records from data, whatever pieces they arrive in. What may become a record is held back until it is one, or is not. */
-export function records(nonce: string, { record, data }: Listener): (chunk: Buffer) => void {
+export function records(nonce: string, { record, data }: RecordListener): (chunk: Buffer) => void {
   const mark = begin(nonce)
   let rest: Buffer = Buffer.alloc(0)
   const give = (bytes: Buffer) => void (bytes.length > 0 && data(bytes))

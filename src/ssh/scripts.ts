@@ -10,7 +10,7 @@ chmod 700 -- "$run"`
 const record = (nonce: string): Sh => sh`say() { printf '\036%s %s\n' ${nonce} "$*"; }`
 
 /** A script that reads. sh parses all of it before it runs any of it; its stdin is empty. It says its end, with its exit code, on both streams. */
-export function reading(script: Sh, nonce: string): Sh {
+export function readingScript(script: Sh, nonce: string): Sh {
   const end = sh`code=$?; printf '\036%s end %s\n' ${nonce} "$code"; printf '\036%s end %s\n' ${nonce} "$code" >&2`
   return sh`{
 printf '\036%s start\n' ${nonce}; printf '\036%s start\n' ${nonce} >&2

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { type Known, knownName, lookUp } from './known-hosts.ts'
+import { type KnownKeys, knownKeys, knownName } from './known-hosts.ts'
 import { learn } from './known-hosts-file.ts'
 import type { LoginOptions } from './options.ts'
 import { fingerprint, typeOf } from './public-key.ts'
@@ -23,9 +23,9 @@ export interface Trust {
 /** The host key policy for one address. It reads known_hosts, and writes what the operator accepted, unless one key is given. */
 export function trustIn(address: string, { hostKey, knownHosts, ask, log }: Omit<LoginOptions, 'address'>): Trust {
   const text = (): string => (hostKey === undefined && existsSync(knownHosts) ? readFileSync(knownHosts, 'utf8') : '')
-  const at = (port: number): Known => lookUp(text(), knownName(address, port))
+  const at = (port: number): KnownKeys => knownKeys(text(), knownName(address, port))
   /** Of a port of which nothing is known, what is known of port 22 holds, as with OpenSSH. What is revoked on either is revoked. */
-  const known = (port: number): Known => {
+  const known = (port: number): KnownKeys => {
     const [here, plain] = [at(port), at(22)]
     return { ...(here.keys.length > 0 ? here : plain), revoked: [...here.revoked, ...plain.revoked] }
   }
@@ -70,7 +70,7 @@ export function trustIn(address: string, { hostKey, knownHosts, ask, log }: Omit
     if (pinned !== undefined) return algorithmsOf(typeOf(pinned))
     const not = others.get(port)?.map(([type]) => type) ?? []
     if (hostKey !== undefined) return supported.filter((type) => !not.includes(type)).flatMap(algorithmsOf)
-    const types = ({ keys }: Known) => supported.filter((type) => keys.some((key) => key.type === type)).flatMap(algorithmsOf)
+    const types = ({ keys }: KnownKeys) => supported.filter((type) => keys.some((key) => key.type === type)).flatMap(algorithmsOf)
     const exact = types(at(port))
     return exact.length > 0 ? exact : [...new Set([...types(known(port)), ...supported.flatMap(algorithmsOf)])]
   }

@@ -24,7 +24,7 @@ export interface Question {
 }
 
 /** What a question is made of: a field of the schema, and what the field cannot know. */
-export interface Asking {
+export interface PromptField {
   readonly ask?: string
   readonly hint?: string
   readonly choices?: readonly Choice[]
@@ -36,7 +36,7 @@ export interface Asking {
 }
 
 /** A field of the schema as a question: it says what it asks, and takes what the field takes. */
-export function question(name: string, field: z.ZodType, asking: Asking = {}): Question {
+export function question(name: string, field: z.ZodType, asking: PromptField = {}): Question {
   const { ask, description, example } = field.meta() ?? {}
   const inner = innermost(field)
   const choices = asking.choices ?? choicesOf(inner)

@@ -1,5 +1,5 @@
 import type { Drift } from '../drift.ts'
-import { count, type Plan } from '../plan.ts'
+import { countChanges, type Plan } from '../plan.ts'
 import type { Step } from '../step.ts'
 
 /** What a command tells while it works and when it has ended: as text for people, or as JSON lines for programs. */
@@ -74,7 +74,7 @@ export function jsonReport({ out, err }: Streams, of: object = {}): Report {
   }
   return {
     plan: (host, plan, zones) => {
-      event('plan', { host, ...count(plan), ...(zones === undefined ? {} : { records: zones.differ }) })
+      event('plan', { host, ...countChanges(plan), ...(zones === undefined ? {} : { records: zones.differ }) })
       for (const { step, drift, unknown, notes } of plan.steps) {
         for (const one of drift) change(step, one)
         for (const one of unknown) event('unknown', one)
@@ -106,7 +106,7 @@ export const seconds = (ms: number): string =>
   ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
 
 function planLines(host: string, plan: Plan): readonly string[] {
-  const { changes, unknown } = count(plan)
+  const { changes, unknown } = countChanges(plan)
   const different = plan.steps.filter(({ drift }) => drift.length > 0)
   return [
     ...plan.steps.flatMap(({ step, drift, unknown: blind, notes }) => [

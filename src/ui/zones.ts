@@ -1,5 +1,5 @@
 import { written } from '../dns/at-server.ts'
-import type { Finding, ZoneCheck } from '../dns/check.ts'
+import type { RecordFinding, ZoneCheck } from '../dns/check.ts'
 import type { Said } from '../dns/record.ts'
 import type { Trouble } from '../dns/trouble.ts'
 import { dataText, recordText } from '../dns/zone.ts'
@@ -49,7 +49,7 @@ interface ZoneEvent {
   readonly zone: string
 }
 
-function findingLines({ state, name, type, record, seen, risk, at }: Finding): readonly string[] {
+function findingLines({ state, name, type, record, seen, risk, at }: RecordFinding): readonly string[] {
   const said = (one: Said) => `${one.name}. ${one.type} ${dataText(one)}`
   return [
     `  ${state} ${name} ${type}${only(at)}: ${risk}`,
@@ -85,7 +85,7 @@ function planLines({ zone, findings, unknown, trouble, notes }: ZoneCheck): read
 }
 
 /** Where only some of the name servers say so. */
-const only = (at: Finding['at']): string => (at.length === 0 ? '' : ` at ${at.map(written).join(', ')}`)
+const only = (at: RecordFinding['at']): string => (at.length === 0 ? '' : ` at ${at.map(written).join(', ')}`)
 
 /** What is replaced is not gone at once. */
 function kept(seen: readonly Said[]): string {

@@ -1,5 +1,5 @@
 import type { Server } from '../inventory.ts'
-import { logins } from '../inventory.ts'
+import { mailLogins } from '../inventory.ts'
 import { validateCaddy } from '../kinds/caddy.ts'
 import { loginLine, verifyMaddy } from '../kinds/maddy.ts'
 import { type Sh, sh } from '../sh.ts'
@@ -35,7 +35,7 @@ export const recipes: Readonly<Record<Upgradable, (server: Server) => Recipe>> =
     ports: [25, 465, 587, 993],
     user: 'maddy',
     verify: (program) => verifyMaddy(program, sh`/etc/maddy/maddy.conf`),
-    canary: canaryMail(logins(mail.mode, domains)[0]!, domains),
+    canary: canaryMail(mailLogins(mail.mode, domains)[0]!, domains),
   }),
 
   caddy: ({ sites }) => ({
@@ -53,7 +53,7 @@ done`,
 }
 
 /** A mail from an account to itself, over 465, and found again over 993; then it is deleted. */
-function canaryMail(account: ReturnType<typeof logins>[number], domains: Server['domains']): Sh {
+function canaryMail(account: ReturnType<typeof mailLogins>[number], domains: Server['domains']): Sh {
   const { address, password } = account
   const who = loginLine(address, password)
   const mailbox = sh`imaps://127.0.0.1:993/INBOX`

@@ -1,4 +1,4 @@
-import { places } from '../probe.ts'
+import { statePlaces } from '../probe.ts'
 import { type Sh, sh } from '../sh.ts'
 import { armed } from './back.ts'
 import type { Recipe } from './recipes.ts'
@@ -21,7 +21,7 @@ export function switchTo(name: string, sha256: string, recipe: Recipe, { program
   const kept = neverChanged === undefined ? undefined : `${state}/${neverChanged}`
   const copied = neverChanged === undefined ? sh`` : sh`! -name ${neverChanged}`
   return sh`export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-${places}
+${statePlaces}
 umask 077
 saved=$provision/upgrade/${name}
 if [ -f "$saved/back.sh" ]; then sh "$saved/back.sh" now || exit 5; fi

@@ -6,7 +6,7 @@ import { parseDocument } from 'yaml'
 import { $ } from 'zx'
 import { changeOf, isEmpty } from '../../src/dns/changes.ts'
 import { checkZones, type ZoneCheck } from '../../src/dns/check.ts'
-import { differences, wantedOf } from '../../src/dns/compare.ts'
+import { recordDifferences, wantedOf } from '../../src/dns/compare.ts'
 import { plannedChange } from '../../src/dns/planned.ts'
 import type { OvhKeys } from '../../src/dns/providers/ovh-client.ts'
 import { providerOf } from '../../src/dns/providers.ts'
@@ -443,7 +443,7 @@ test('dns publish at OVH', async (t) => {
       const wanted = wantedOf([long])
       const [there = []] = await provider.look('yanfi.net', wanted)
       assert.equal(there.length, i)
-      await provider.publish(changeOf('yanfi.net', differences(wanted[0]!, there)), [])
+      await provider.publish(changeOf('yanfi.net', recordDifferences(wanted[0]!, there)), [])
     }
     assert.deepEqual(told(await check(new Map([['yanfi.net', [...zones.get('yanfi.net')!, long]]]))), [])
     // And it goes, when it is retired; what another hand has put at its name stays.
@@ -454,7 +454,7 @@ test('dns publish at OVH', async (t) => {
     for (const left of [2, 1]) {
       const [there = []] = await provider.look('yanfi.net', [gone])
       assert.equal(there.length, left)
-      await provider.publish(changeOf('yanfi.net', differences(gone, there)), [])
+      await provider.publish(changeOf('yanfi.net', recordDifferences(gone, there)), [])
     }
     assert.deepEqual(told(await check(retired)), [])
     const [stays = []] = await provider.look('yanfi.net', [gone])

@@ -5,7 +5,7 @@ import type { Document } from 'yaml'
 import { loadInventory, webNames } from '../../src/inventory.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
-import { ask, requestsOf } from '../../src/rehearsal/web.ts'
+import { requestFromHost, requestsOf } from '../../src/rehearsal/web.ts'
 import { emptyZonesOf } from '../../src/rehearsal/zones.ts'
 import { root } from '../../src/text.ts'
 import { isSettled, type Operator, operatorOf, ours, provision, told } from './harness.ts'
@@ -31,7 +31,7 @@ test('a first install with --publish: the addresses come before the web server, 
   const { server } = await loadInventory(operator.inventory, 'xoyize.xyz')
   const names = webNames(server)
   const answers = await Promise.all(
-    names.map(async (name) => [name, (await ask(rehearsal, { url: `${name}/` })).status] as const),
+    names.map(async (name) => [name, (await requestFromHost(rehearsal, { url: `${name}/` })).status] as const),
   )
   assert.deepEqual(
     answers.filter(([, status]) => status === 0),

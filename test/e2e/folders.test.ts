@@ -7,7 +7,7 @@ import type { Layer } from '../../src/rehearsal/image.ts'
 import { bare } from '../../src/rehearsal/images.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { installBorg } from '../../src/rehearsal/platform.ts'
-import { fetch, place } from '../../src/restore.ts'
+import { fetch, placeServer } from '../../src/restore.ts'
 import { sh } from '../../src/sh.ts'
 import { command, edit, type Operator, operatorOf, provision, ready, stage, told, untilOn } from './harness.ts'
 
@@ -98,7 +98,7 @@ rm -rf /data /moved /disk /sharenfs /var/www /var/caddy /var/lib/fail2ban/fail2b
   // A disk of its own is there before its content.
   await it.host.must(sh`mkdir -p /sharenfs/xoyize; mount -t tmpfs none /sharenfs/xoyize`)
   await it.host.must(fetch(archive, []))
-  await it.host.must(place(archive, folders))
+  await it.host.must(placeServer(archive, folders))
   assert.deepEqual(await compared(), whole)
   assert.equal(
     await it.host.must(

@@ -4,7 +4,16 @@ import { after, before, test } from 'node:test'
 import { ImapFlow } from 'imapflow'
 import { loadInventory, type Server } from '../../src/inventory.ts'
 import { until } from '../../src/rehearsal/local.ts'
-import { arrived, fromPeer, type Mailbox, newSubject, reachedPeer, reading, submit, trusting } from '../../src/rehearsal/mail.ts'
+import {
+  arrived,
+  fromPeer,
+  type Mailbox,
+  newSubject,
+  reachedPeer,
+  submit,
+  trusting,
+  withMailbox,
+} from '../../src/rehearsal/mail.ts'
 import { sh } from '../../src/sh.ts'
 import { malformed } from '../malformed.ts'
 import { edit } from './harness.ts'
@@ -162,7 +171,7 @@ room=$(df --output=avail -k /var/lib/maddy | tail -n 1); free=${free}; head -c $
     // What a client appends is refused, and stops nobody.
     const large = Buffer.from(letter(`From: ${reader}`, newSubject('appended'), 'x'.repeat(900_000)))
     let answer = 'refused'
-    await reading(rehearsal, server, of(reader), async (client) => {
+    await withMailbox(rehearsal, server, of(reader), async (client) => {
       await client.append('INBOX', large)
       answer = 'appended'
     }).catch(() => undefined)
@@ -174,7 +183,7 @@ room=$(df --output=avail -k /var/lib/maddy | tail -n 1); free=${free}; head -c $
       reachedPeer(rehearsal, leaving).catch(() => undefined),
     )
     await submit(rehearsal, server, of(reader), { to: reader })
-    await reading(rehearsal, server, of(reader), (client) => client.append('INBOX', large))
+    await withMailbox(rehearsal, server, of(reader), (client) => client.append('INBOX', large))
   } finally {
     await host.must(
       sh`systemctl restart provision-outgoing; systemctl stop maddy; umount /var/lib/maddy; rm -rf /var/lib/maddy.kept; systemctl start maddy`,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Document } from 'yaml'
-import { arrived, fromPeer, isThere, type Mailbox, reading, recipientAnswer, submit } from '../../src/rehearsal/mail.ts'
+import { arrived, fromPeer, isThere, type Mailbox, recipientAnswer, submit, withMailbox } from '../../src/rehearsal/mail.ts'
 import { sh } from '../../src/sh.ts'
 import { command, edit, provision, told, untilOn } from './harness.ts'
 import { type Installed, install } from './install.ts'
@@ -45,7 +45,9 @@ const person = (uid: string, mail: string, password: string) =>
     sh`printf 'dn: uid=%s,ou=people,%s\nobjectClass: inetOrgPerson\nuid: %s\ncn: %s\nsn: x\nmail: %s\nuserPassword:: %s\n' ${uid} ${base} ${uid} ${uid} ${mail} ${Buffer.from(password).toString('base64')}`,
   )
 const folders = (mailbox: Mailbox) =>
-  reading(it.rehearsal, it.inventory.server, mailbox, async (client) => (await client.list()).map(({ path }) => path).toSorted())
+  withMailbox(it.rehearsal, it.inventory.server, mailbox, async (client) =>
+    (await client.list()).map(({ path }) => path).toSorted(),
+  )
 const refused = (mailbox: Mailbox) => assert.rejects(folders(mailbox), /Command failed/)
 /** The lines of failed logins since then, and how many of them the jail counts. */
 async function failures(since: string): Promise<readonly [number, number]> {

@@ -9,10 +9,10 @@ import {
   type Mailbox,
   newSubject,
   reachedPeer,
-  reading,
   recipientAnswer,
   submit,
   trusting,
+  withMailbox,
 } from '../../src/rehearsal/mail.ts'
 import { sh } from '../../src/sh.ts'
 import { edit, provision } from './harness.ts'
@@ -35,7 +35,7 @@ const of = (address: string, login = address): Mailbox => ({ address: login, pas
 const at = (mailbox: Mailbox, subject: string) => arrived(it.rehearsal, server, mailbox, subject)
 const there = (mailbox: Mailbox, subject: string) => isThere(it.rehearsal, server, mailbox, subject)
 const folders = (mailbox: Mailbox) =>
-  reading(it.rehearsal, server, mailbox, async (client) => (await client.list()).map(({ path }) => path).toSorted())
+  withMailbox(it.rehearsal, server, mailbox, async (client) => (await client.list()).map(({ path }) => path).toSorted())
 const mode = (value: string) => (document: Document) => document.setIn(['mail', 'mode'], value)
 
 before(async () => {
@@ -123,7 +123,7 @@ test('the host’s own mail: cron’s words reach postmaster, and only who is in
   const forged = newSubject('forged')
   await it.host.must(sh`printf 'From: boss@peer.example\nTo: root\nSubject: %s\n\n' ${forged} | sendmail -f boss@peer.example -t`)
   await at(reader, forged)
-  const from = await reading(it.rehearsal, server, reader, async (client) => {
+  const from = await withMailbox(it.rehearsal, server, reader, async (client) => {
     await client.mailboxOpen('INBOX')
     const found = await client.search({ subject: forged })
     return ((await client.fetchOne(String((found || [])[0]), { envelope: true })) || undefined)?.envelope?.from?.[0]?.address

@@ -4,7 +4,7 @@ import { type Inventory, loadInventory } from '../../src/inventory.ts'
 import type { Machine } from '../../src/rehearsal/machine.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { overlaySecrets } from '../../src/rehearsal/overlay-network.ts'
-import { joinOverlay, pinged, ports } from '../../src/rehearsal/prove-overlay.ts'
+import { joinOverlay, overlayPorts, pinged } from '../../src/rehearsal/prove-overlay.ts'
 import { stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
 import { sh } from '../../src/sh.ts'
 import { edit, isSettled, type Operator, operatorOf, provision, ready, stage, told } from './harness.ts'
@@ -43,7 +43,7 @@ test('nebula: a peer with a certificate of the same CA reaches the host, and of 
   assert.equal(run.code, 0, told(run))
   await joinOverlay(overlay(), inventory.server)
   await pinged(rehearsal.internet, address)
-  assert.match(await ports(overlay(), inventory.server), /^55148, not 7777$/)
+  assert.match(await overlayPorts(overlay(), inventory.server), /^55148, not 7777$/)
   const again = await provision(operator, only)
   assert.ok(isSettled(again), told(again))
   // No NFS server in a container: said at every run, and everything else of it is there.

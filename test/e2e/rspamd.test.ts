@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { arrived, type Mailbox, newSubject, reading } from '../../src/rehearsal/mail.ts'
+import { arrived, type Mailbox, newSubject, withMailbox } from '../../src/rehearsal/mail.ts'
 import { peerDomain } from '../../src/rehearsal/service.ts'
 import { sh } from '../../src/sh.ts'
 import { edit, untilOn } from './harness.ts'
@@ -70,7 +70,7 @@ test('rspamd: it learns each mail of Junk and Archive once, and anew what was mo
   // As the classifier counts; the controller's own figures come later.
   const learned = async () => (await it.host.must(sh`redis-cli hmget RS learns_spam learns_ham`)).trim().replace('\n', ' ')
   const words = 'Buy these wonderful pills today, they are cheaper than anywhere else in the world and shipped at once to you'
-  await reading(it.rehearsal, it.inventory.server, mailbox, async (client) => {
+  await withMailbox(it.rehearsal, it.inventory.server, mailbox, async (client) => {
     for (const [folder, text] of [
       ['Junk', words],
       [
@@ -91,7 +91,7 @@ test('rspamd: it learns each mail of Junk and Archive once, and anew what was mo
   const before = await learned()
   await it.host.must(run)
   assert.equal(await learned(), before, 'once')
-  await reading(it.rehearsal, it.inventory.server, mailbox, async (client) => {
+  await withMailbox(it.rehearsal, it.inventory.server, mailbox, async (client) => {
     await client.mailboxOpen('Junk')
     await client.messageMove({ subject: 'Junk' }, 'Archive')
   })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { answered, ask, quicVersions } from '../../src/rehearsal/web.ts'
+import { answered, quicVersions, requestFromHost } from '../../src/rehearsal/web.ts'
 import { sh } from '../../src/sh.ts'
 import { edit } from './harness.ts'
 import { type Installed, install } from './install.ts'
@@ -31,7 +31,7 @@ rsync -rt -e 'ssh -F none -p 55148 -i /root/key -o StrictHostKeyChecking=no -o U
 rm -r key static`)
   for (const name of statics) {
     assert.equal((await answered(it.rehearsal, { url: `${name}/pictures/one.txt` })).body, 'a picture\n')
-    assert.equal((await ask(it.rehearsal, { url: `${name}/.secret` })).status, 404)
+    assert.equal((await requestFromHost(it.rehearsal, { url: `${name}/.secret` })).status, 404)
   }
   assert.equal(await it.host.must(sh`stat -c %U /var/caddy/www/Divers/static/pictures/one.txt`), 'xouser\n')
   await it.settled()
@@ -43,14 +43,14 @@ test('MTA-STS: the policy stands at its one address, and changes with the invent
   assert.equal(body, policy('testing'))
   assert.match(String(headers['content-type']), /^text\/plain/)
   for (const url of ['mta-sts.cinay.eu/', 'mta-sts.cinay.eu/mta-sts.txt', 'mta-sts.cinay.eu/.well-known/'])
-    assert.equal((await ask(it.rehearsal, { url })).status, 404, url)
+    assert.equal((await requestFromHost(it.rehearsal, { url })).status, 404, url)
   edit(it.operator, (document) => document.setIn(['domains', 2, 'mta_sts'], document.createNode({ mode: 'enforce' })))
   assert.deepEqual(await it.correct(), ['file:/var/caddy/mail/cinay.eu/mta-sts.txt'])
-  assert.equal((await ask(it.rehearsal, question)).body, policy('enforce'))
+  assert.equal((await requestFromHost(it.rehearsal, question)).body, policy('enforce'))
 })
 
 test('MTA-STS: a domain whose policy another server has is not answered for', async () => {
-  assert.equal((await ask(it.rehearsal, { url: 'mta-sts.rnmkcy.eu/.well-known/mta-sts.txt' })).status, 0)
+  assert.equal((await requestFromHost(it.rehearsal, { url: 'mta-sts.rnmkcy.eu/.well-known/mta-sts.txt' })).status, 0)
 })
 
 test('mail clients: each gets its own kind of answer at the address that it asks', async () => {
@@ -67,7 +67,7 @@ test('mail clients: each gets its own kind of answer at the address that it asks
   const { body, headers } = await get(`autoconfig.${name}/apple.mobileconfig`)
   assert.equal(headers['content-type'], 'application/x-apple-aspen-config')
   assert.match(body, /<key>IncomingMailServerHostName<\/key><string>mx1\.xoyize\.xyz</)
-  assert.equal((await ask(it.rehearsal, { url: `autoconfig.${name}/` })).status, 404)
+  assert.equal((await requestFromHost(it.rehearsal, { url: `autoconfig.${name}/` })).status, 404)
 })
 
 test('web: port 80 leads to 443, and 443/udp speaks HTTP/3', async () => {
@@ -82,6 +82,6 @@ test('web: a site that leaves the inventory leaves the host, and its folder stay
   // What is archived and what the probe asks for are those of the inventory.
   const others = ['file:/usr/local/sbin/provision-backup', 'file:/etc/provision/probe.conf']
   assert.deepEqual(await it.correct(), ['file:/etc/caddy/Caddyfile', 'service:caddy.service', ...others])
-  assert.equal((await ask(it.rehearsal, { url: 'ouestline.xyz/' })).status, 0)
+  assert.equal((await requestFromHost(it.rehearsal, { url: 'ouestline.xyz/' })).status, 0)
   await it.host.must(sh`test -d /var/caddy/www/ouestline.xyz`)
 })

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { look } from '../../src/converge.ts'
+import { lookAtStep } from '../../src/converge.ts'
 import { archiveKey } from '../../src/kinds/archive-key.ts'
 import { step } from '../../src/step.ts'
 import { converge, localShell } from '../local-shell.ts'
@@ -77,7 +77,7 @@ test('archive-key: a key that ends soon is told', { skip }, async () => {
   const soon = makeKey('soon', '7d')
   writeFileSync(join(root, 'published'), soon.published)
   await converge(shell, key(soon.fingerprint))
-  const { drift, notes } = await look(shell, key(soon.fingerprint))
+  const { drift, notes } = await lookAtStep(shell, key(soon.fingerprint))
   assert.deepEqual(drift, [])
   assert.match(notes[0]?.why ?? '', /^ends on \d{4}-\d\d-\d\d, and with it the updates it signs: remove \/.*keyring\.gpg/)
 })

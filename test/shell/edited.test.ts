@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { correct, edited, look } from '../../src/converge.ts'
+import { correct, edited, lookAtStep } from '../../src/converge.ts'
 import type { Drift } from '../../src/drift.ts'
 import { file } from '../../src/kinds/file.ts'
 import { step } from '../../src/step.ts'
@@ -15,7 +15,7 @@ const shell = localShell(join(root, 'state'))
 const me = userInfo().username
 const path = `${root}/a` as const
 const says = (content: string) => step('Write a', [file({ path, content, owner: me, group: me })])
-const edits = async (content: string) => (await look(shell, says(content))).drift.map(edited)
+const edits = async (content: string) => (await lookAtStep(shell, says(content))).drift.map(edited)
 
 test('edited: a change of the inventory is ours', async () => {
   await converge(shell, says('one'))
@@ -27,7 +27,7 @@ test('edited: what a person wrote over ours is told with its day, and left when 
   writeFileSync(path, 'theirs')
   const today = new Date().toISOString().slice(0, 10)
   assert.deepEqual(await edits('one'), [`edited on the host on ${today}`])
-  const seen = await look(shell, says('one'))
+  const seen = await lookAtStep(shell, says('one'))
   assert.match(seen.drift[0]!.changes[0]!.from, /^edited on the host on \d{4}-\d\d-\d\d$/)
   const leave = (drift: Drift) => edited(drift) !== undefined
   assert.deepEqual((await correct(shell, seen, { leave })).changed, [])

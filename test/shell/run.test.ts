@@ -9,7 +9,7 @@ import { file } from '../../src/kinds/file.ts'
 import { user } from '../../src/kinds/user.ts'
 import type { Plan } from '../../src/plan.ts'
 import { probe } from '../../src/probe.ts'
-import { type RunHooks, run, type Session } from '../../src/run.ts'
+import { type RunHooks, runSteps, type Session } from '../../src/run.ts'
 import { type Sh, sh } from '../../src/sh.ts'
 import { buildingOn, playbook, type Step, step } from '../../src/step.ts'
 import { localShell } from '../local-shell.ts'
@@ -74,14 +74,14 @@ test('run: what no correction can bring about is an error before the first chang
   const plan = await planOf([...['a'].map(writes), step('Make the user', [taken])])
   const why = 'uid 0 belongs to root already: declare another one, or none, and no-such-user gets the next free one'
   assert.deepEqual(plan.steps[1]!.notes, [{ id: 'user:no-such-user', why }])
-  await assert.rejects(run(session, plan, hooks), { where: 'user:no-such-user', message: why, hint: 'nothing was changed' })
+  await assert.rejects(runSteps(session, plan, hooks), { where: 'user:no-such-user', message: why, hint: 'nothing was changed' })
   assert.equal(existsSync(join(dir, 'a')), false)
 })
 
 test('run: a step that was corrected and those up to the next that differs are looked at together', async () => {
   const steps = ['a', 'b', 'c', 'd', 'e'].map(writes)
   for (const name of ['a', 'c', 'e']) writeFileSync(join(dir, name), name, { mode: 0o644 })
-  const { changed } = await run(session, await planOf(steps), hooks)
+  const { changed } = await runSteps(session, await planOf(steps), hooks)
   assert.deepEqual(
     changed.map(({ resource: { id } }) => id),
     [`file:${dir}/b`, `file:${dir}/d`],
@@ -91,7 +91,7 @@ test('run: a step that was corrected and those up to the next that differs are l
 
 test('run: what differs only since an earlier step was corrected is corrected too, in its turn', async () => {
   const spoiled = thing('b', sh`if [ ! -e ${dir}/a ] || [ -e ${dir}/b ]; then echo good; fi`)
-  const { changed } = await run(session, await planOf([writes('a'), step('Have b', [spoiled]), writes('c')]), hooks)
+  const { changed } = await runSteps(session, await planOf([writes('a'), step('Have b', [spoiled]), writes('c')]), hooks)
   assert.equal(changed.length, 3)
   assert.ok(existsSync(join(dir, 'b')))
 })
@@ -101,13 +101,13 @@ test('run: a later step that cannot be looked at yet fails no earlier one, and i
   const steps = [writes('a'), writes('a2'), step('Have b', [later])]
   const seen = await planOf(steps)
   assert.equal(seen.steps[2]!.unknown.length, 1)
-  assert.equal((await run(session, seen, hooks)).changed.length, 3)
+  assert.equal((await runSteps(session, seen, hooks)).changed.length, 3)
 })
 
 test('run: one that still cannot be looked at when its turn comes ends the run', async () => {
   const blind = thing('b', sh`echo cannot look >&2; exit 1`)
   await assert.rejects(
-    run(session, await planOf([writes('a'), step('Have b', [blind]), writes('c')]), hooks),
+    runSteps(session, await planOf([writes('a'), step('Have b', [blind]), writes('c')]), hooks),
     /cannot read the state of thing-b:b/,
   )
   assert.deepEqual(
@@ -128,7 +128,7 @@ test('run: a step that fails stops what builds on it, and what builds on that; a
   ].flatMap((one) => one.steps)
   const told: string[] = []
   const seen = await planOf(steps)
-  const { failed } = await run(session, seen, { ...hooks, goesOn: ({ message }) => told.push(message) })
+  const { failed } = await runSteps(session, seen, { ...hooks, goesOn: ({ message }) => told.push(message) })
   assert.deepEqual(
     ['rest-of-a', 'b', 'c', 'c2', 'd', 'own', 'e'].filter((name) => existsSync(join(dir, name))),
     ['c', 'c2', 'e'],
@@ -147,7 +147,7 @@ test('run: after a failure, as after a new login, all that is expected to be as 
     playbook('a', [step('Fail', [thing('never', sh`echo bad`)])]),
     ...names.map((name) => buildingOn(playbook(name, [writes(name)]), [])),
   ].flatMap((one) => one.steps)
-  await run(session, await planOf(steps), hooks)
+  await runSteps(session, await planOf(steps), hooks)
   // The failing step: seen, corrected, seen. Then once all the rest.
   assert.deepEqual(session.said, ['look', 'work', 'look', 'look'])
 })
@@ -156,6 +156,6 @@ test('run: a guarded step that fails ends it, whatever would come after', async 
   const guard = { save: [], undo: sh`:`, login: 'current port' } as const
   const blind = thing('b', sh`echo cannot look >&2; exit 1`)
   const steps = [{ ...step('Guard', [blind]), guard }, ...buildingOn(playbook('c', [writes('c')]), []).steps]
-  await assert.rejects(run(session, await planOf(steps), hooks), /cannot read the state of thing-b:b/)
+  await assert.rejects(runSteps(session, await planOf(steps), hooks), /cannot read the state of thing-b:b/)
   assert.ok(!existsSync(join(dir, 'c')))
 })

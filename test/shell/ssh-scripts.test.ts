@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { type Sh, sh } from '../../src/sh.ts'
-import { holding, reading, taking, working } from '../../src/ssh/scripts.ts'
+import { holding, readingScript, taking, working } from '../../src/ssh/scripts.ts'
 import { until } from '../sshd.ts'
 
 let dir: string
@@ -31,7 +31,7 @@ function talkTo(script: Sh): { child: ChildProcess; said(): string; ended: Promi
 
 test('scripts: dash reads them', () => {
   for (const script of [
-    reading(sh`true`, 'n0'),
+    readingScript(sh`true`, 'n0'),
     working(sh`true`, "a'b", 'n0', 10),
     holding("a'b", 'n0'),
     taking('0'.repeat(64), 'n0'),
@@ -40,7 +40,7 @@ test('scripts: dash reads them', () => {
 })
 
 for (const [name, wrap] of [
-  ['reading', (script: Sh) => reading(script, 'n0')],
+  ['reading', (script: Sh) => readingScript(script, 'n0')],
   ['working', (script: Sh) => working(script, 'ann', 'n0', 1000)],
   ['holding', () => holding('ann', 'n0')],
 ] as const)

@@ -19,7 +19,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { arm, confirm, finish, settle } from '../../src/arm.ts'
 import { type Sh, sh } from '../../src/sh.ts'
-import { reading, working } from '../../src/ssh/scripts.ts'
+import { readingScript, working } from '../../src/ssh/scripts.ts'
 import { until } from '../sshd.ts'
 
 /** A host's /etc in a folder, the undo of a step that touches it, and what stands for systemd: it runs the undo when it is told to start it. */
@@ -66,7 +66,7 @@ ${arm(what, 'access/it', one)}`
 const armed = (then: Sh): Sh => sh`${arming(guard(), id)}
 ${then}`
 const say = (script: Sh): SpawnSyncReturns<string> =>
-  spawnSync('dash', ['-s'], { input: reading(script, 'n').text, env: env(), encoding: 'utf8' })
+  spawnSync('dash', ['-s'], { input: readingScript(script, 'n').text, env: env(), encoding: 'utf8' })
 const undo = (more: NodeJS.ProcessEnv = {}) =>
   spawnSync('setsid', ['-w', 'dash', at('state/undo/undo.sh')], { env: env(more), encoding: 'utf8' })
 

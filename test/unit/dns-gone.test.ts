@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ofThisServer } from '../../src/commands/domain-leaves.ts'
 import { changeOf, leftAlone } from '../../src/dns/changes.ts'
-import { differences, wantedOf } from '../../src/dns/compare.ts'
+import { recordDifferences, wantedOf } from '../../src/dns/compare.ts'
 import type { DnsRecord, Said } from '../../src/dns/record.ts'
 import { desiredRecords, goneRecords } from '../../src/dns/records.ts'
 import { recordText } from '../../src/dns/zone.ts'
@@ -86,7 +86,7 @@ const cases: Record<string, readonly [readonly Said[], removed: readonly string[
 }
 for (const [title, [there, removed]] of Object.entries(cases))
   test(`a record of ours that shall not be there: ${title}`, () => {
-    const found = wantedOf([record]).flatMap((one) => differences(one, there))
+    const found = wantedOf([record]).flatMap((one) => recordDifferences(one, there))
     const change = changeOf('example.net', found)
     assert.deepEqual(
       change.remove.map(({ data }) => data),
@@ -99,7 +99,7 @@ test('of two TLSA of which one shall go, the other one stays', () => {
   const [kept, old] = ['ab', 'cd'].map((pair): DnsRecord => {
     return { name: '_25._tcp.mx1.example.net', type: 'TLSA', ttl: 600, data: `3 1 1 ${pair.repeat(32)}` }
   }) as [DnsRecord, DnsRecord]
-  const found = wantedOf([kept, { ...old, absent: true }]).flatMap((one) => differences(one, [kept, old]))
+  const found = wantedOf([kept, { ...old, absent: true }]).flatMap((one) => recordDifferences(one, [kept, old]))
   assert.deepEqual(changeOf('example.net', found), { zone: 'example.net', add: [], remove: [old] })
 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import type { Remark } from '../../src/dns/lint/zone.ts'
+import type { LintRemark } from '../../src/dns/lint/zone.ts'
 import { parseZoneFile } from '../../src/dns/lint/zone-file.ts'
 import { lintZone } from '../../src/dns/lint.ts'
 import { desiredRecords, policyId } from '../../src/dns/records.ts'
@@ -11,7 +11,7 @@ import { readYaml, validate } from '../../src/inventory/yaml.ts'
 const file = 'inventory/xoyize.xyz.yml'
 const server = validate(file, readYaml(file, readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')))
 const facts = { ca: 'letsencrypt.org' }
-const told = (remarks: readonly Remark[]) =>
+const told = (remarks: readonly LintRemark[]) =>
   remarks.map(({ line, level, name, message }) => `${line} ${level} ${name}: ${message}`)
 
 /** A zone as the guides mean it, with their errors corrected. */

@@ -5,8 +5,8 @@ import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { type Answer, decode, encode, TRUNCATED_RESPONSE } from 'dns-packet'
 import { changeOf } from '../../src/dns/changes.ts'
-import { ask, NoAnswer } from '../../src/dns/client.ts'
-import { differences, wantedOf } from '../../src/dns/compare.ts'
+import { askServer, NoAnswer } from '../../src/dns/client.ts'
+import { recordDifferences, wantedOf } from '../../src/dns/compare.ts'
 import { dataOf } from '../../src/dns/data.ts'
 import { sameMeaning } from '../../src/dns/meaning.ts'
 import { ovhSignature } from '../../src/dns/providers/ovh-client.ts'
@@ -52,7 +52,7 @@ test('meaning: a DKIM key is its key, however it was cut; one letter more is ano
 const told = (records: readonly DnsRecord[], there: readonly Said[]) =>
   wantedOf(records)
     .flatMap((one) =>
-      differences(
+      recordDifferences(
         one,
         there.filter(({ name, type }) => name === one.name && (type === one.type || type === 'CNAME')),
       ),
@@ -92,7 +92,7 @@ test('changes: what is in the way goes, what is too much stays, but for what mak
     const { add, remove } = changeOf(
       'example.org',
       wantedOf(records).flatMap((one) =>
-        differences(
+        recordDifferences(
           one,
           there.filter(({ type }) => type === one.type || type === 'CNAME'),
         ),
@@ -142,7 +142,7 @@ test('asking: what does not fit is asked for again by TCP', async () => {
   const udp = createSocket('udp4').bind(port, '127.0.0.1')
   udp.on('message', (message, from) => udp.send(replyTo(message, [], TRUNCATED_RESPONSE), from.port, from.address))
   await once(udp, 'listening')
-  const { answers } = await ask({ address: '127.0.0.1', port }, { name: 'example.org', type: 'TXT' })
+  const { answers } = await askServer({ address: '127.0.0.1', port }, { name: 'example.org', type: 'TXT' })
   assert.deepEqual(answers.map(dataOf), Array(20).fill('x'.repeat(200)))
   udp.close()
   tcp.close()
@@ -159,7 +159,7 @@ test('asking: an answer to another question does not count, and a lost question 
     udp.send(replyTo(forged, [{ ...answer, data: 'forged' }]), from.port, from.address)
     if (asked === 2) udp.send(replyTo(message, [{ ...answer, data: 'right' }]), from.port, from.address)
   })
-  const { answers } = await ask(
+  const { answers } = await askServer(
     { address: '127.0.0.1', port: udp.address().port },
     { name: 'example.org', type: 'TXT' },
     { tries: [200, 5000] },
@@ -172,10 +172,10 @@ test('asking: who is silent, and who is not there, gave no answer', async () => 
   const udp = createSocket('udp4').bind(0, '127.0.0.1')
   await once(udp, 'listening')
   const server = { address: '127.0.0.1', port: udp.address().port }
-  await assert.rejects(ask(server, { name: 'example.org', type: 'A' }, { tries: [50, 50] }), NoAnswer)
+  await assert.rejects(askServer(server, { name: 'example.org', type: 'A' }, { tries: [50, 50] }), NoAnswer)
   udp.close()
   await once(udp, 'close')
-  await assert.rejects(ask(server, { name: 'example.org', type: 'A' }), { message: 'nothing listens there' })
+  await assert.rejects(askServer(server, { name: 'example.org', type: 'A' }), { message: 'nothing listens there' })
 })
 
 test('resolvers: as they are told', () => {

@@ -5,7 +5,7 @@ import { backup } from '../../src/doctor/checks/backup.ts'
 import { clock } from '../../src/doctor/checks/clock.ts'
 import { disk } from '../../src/doctor/checks/disk.ts'
 import { queue } from '../../src/doctor/checks/queue.ts'
-import { reboot } from '../../src/doctor/checks/reboot.ts'
+import { rebootCheck } from '../../src/doctor/checks/reboot.ts'
 import { release } from '../../src/doctor/checks/release.ts'
 import { judged } from '../../src/doctor/checks/signed-mail.ts'
 import { units } from '../../src/doctor/checks/units.ts'
@@ -41,15 +41,15 @@ const cases: readonly (readonly [Check, string, string, string])[] = [
     'error: queue: queue: 1 wait, the oldest for 25 h',
   ],
   [queue, 'not told of', 'now 1\n', 'could not look: queue: queue: the host said nothing about waiting'],
-  [reboot, 'not needed', 'kernel 6.1.0-1 6.1.0-1\ndone\n', 'ok'],
+  [rebootCheck, 'not needed', 'kernel 6.1.0-1 6.1.0-1\ndone\n', 'ok'],
   [
-    reboot,
+    rebootCheck,
     'needed',
     'since 2026-11-20 10:00\nfor libc6\nfor linux-image-amd64\ndone\n',
     'warning: reboot: reboot: is needed since 2026-11-20, for libc6 linux-image-amd64',
   ],
   [
-    reboot,
+    rebootCheck,
     'into another kernel',
     'kernel 6.1.0-1 6.1.0-2\ndone\n',
     'warning: reboot: kernel: 6.1.0-1 runs, 6.1.0-2 is installed',

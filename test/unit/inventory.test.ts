@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { network, withMask } from '../../src/addresses.ts'
 import { ProvisionError } from '../../src/errors.ts'
 import { networkOf } from '../../src/inventory/overlay.ts'
-import { PublicKey } from '../../src/inventory/public-key.ts'
+import { PublicKeyField } from '../../src/inventory/public-key.ts'
 import { readYaml, validate } from '../../src/inventory/yaml.ts'
 import { aliasLines, loadInventory, Server } from '../../src/inventory.ts'
 import { hidden, secretsIn } from '../../src/secret.ts'
@@ -351,7 +351,7 @@ const keys: Record<string, [line: string, valid: boolean]> = {
 
 for (const [title, [line, valid]] of Object.entries(keys))
   test(`inventory: public key: ${title} is ${valid ? 'taken' : 'refused'}`, () =>
-    assert.equal(PublicKey.safeParse(line).success, valid))
+    assert.equal(PublicKeyField.safeParse(line).success, valid))
 
 function rsa(bits: number): string {
   const field = (content: Buffer) => Buffer.concat([Buffer.from([0, 0, content.length >> 8, content.length & 255]), content])

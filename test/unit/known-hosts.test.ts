@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { knownName, lookUp, newLine, place } from '../../src/ssh/known-hosts.ts'
+import { endpointName, knownKeys, knownName, newLine } from '../../src/ssh/known-hosts.ts'
 import { learn } from '../../src/ssh/known-hosts-file.ts'
 import { fingerprint, parseLine, parsePrivate, toLine } from '../../src/ssh/public-key.ts'
 
@@ -49,7 +49,7 @@ test('known-hosts: the name of a host says its port unless it is 22', () => {
   assert.equal(knownName('Example.ORG', 22), 'example.org')
   assert.equal(knownName('10.0.0.1', 55148), '[10.0.0.1]:55148')
   assert.equal(knownName('2001:db8::1', 22), '2001:db8::1')
-  assert.equal(place('2001:db8::1', 22), '[2001:db8::1]:22')
+  assert.equal(endpointName('2001:db8::1', 22), '[2001:db8::1]:22')
 })
 
 const names = {
@@ -65,7 +65,7 @@ const names = {
 } as const
 
 for (const [name, [pattern, host, found]] of Object.entries(names))
-  test(`known-hosts: ${name}`, () => assert.equal(lookUp(`${pattern} ${a}\n`, host).keys.length === 1, found))
+  test(`known-hosts: ${name}`, () => assert.equal(knownKeys(`${pattern} ${a}\n`, host).keys.length === 1, found))
 
 test('known-hosts: names that ssh-keygen has hashed', () => {
   const dir = mkdtempSync(join(tmpdir(), 'provision-'))
@@ -75,9 +75,9 @@ test('known-hosts: names that ssh-keygen has hashed', () => {
     execFileSync('ssh-keygen', ['-q', '-H', '-f', file], { stdio: 'ignore' })
     const text = readFileSync(file, 'utf8')
     assert.ok(!text.includes('example.org'))
-    assert.deepEqual(lookUp(text, '[10.0.0.1]:55148').keys, [{ ...key, line: 1 }])
-    assert.equal(lookUp(text, 'example.org').keys[0]?.line, 2)
-    assert.equal(lookUp(text, 'example.com').keys.length, 0)
+    assert.deepEqual(knownKeys(text, '[10.0.0.1]:55148').keys, [{ ...key, line: 1 }])
+    assert.equal(knownKeys(text, 'example.org').keys[0]?.line, 2)
+    assert.equal(knownKeys(text, 'example.com').keys.length, 0)
     writeFileSync(file, text + newLine(text, 'example.com', key))
     assert.match(execFileSync('ssh-keygen', ['-F', 'example.com', '-f', file], { encoding: 'utf8' }), /found: line 3/)
   } finally {
@@ -87,7 +87,7 @@ test('known-hosts: names that ssh-keygen has hashed', () => {
 
 test('known-hosts: markers, comments and what cannot be read stand for no key', () => {
   const text = `# example.org ${a}\n@revoked example.org ${a}\n@cert-authority * ${b}\nexample.org nonsense\n\nexample.org ${b} # why\n`
-  const { keys, revoked, authorities } = lookUp(text, 'example.org')
+  const { keys, revoked, authorities } = knownKeys(text, 'example.org')
   assert.deepEqual(
     [keys, revoked, authorities].map((all) => all.map(({ line }) => line)),
     [[6], [2], [3]],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { maddyConf } from '../../files/etc/maddy/maddy.conf.ts'
-import { aliasLines, leavingAliases, logins, Server, systemLogin } from '../../src/inventory.ts'
+import { aliasLines, leavingAliases, mailLogins, Server, systemLogin } from '../../src/inventory.ts'
 import { referencePlaybooks, referenceServer } from '../reference.ts'
 
 type Mode = Server['mail']['mode']
@@ -31,7 +31,7 @@ for (const [mode, name, mailboxes] of [
 ] as const)
   test(`logins: ${mode}`, () => {
     const { domains } = ok(server(mode, a, b))
-    const all = logins(mode, domains).map(({ password, ...rest }) => ({ ...rest, password: password.name }))
+    const all = mailLogins(mode, domains).map(({ password, ...rest }) => ({ ...rest, password: password.name }))
     assert.deepEqual(all, [{ name, address: 'dave@a.example', mailboxes, password: 'mail/dave@a.example' }])
   })
 

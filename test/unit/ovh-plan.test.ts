@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type OvhRecord, ovhChanges, saidOf } from '../../src/dns/providers/ovh-plan.ts'
 import type { DnsRecord, Said } from '../../src/dns/record.ts'
-import { partsOf } from '../../src/dns/update.ts'
+import { splitChange } from '../../src/dns/update.ts'
 
 const zone = 'example.org'
 let id = 0
@@ -70,7 +70,7 @@ test('nsupdate: what one message cannot hold goes in several, each with all that
   const txt = (n: number, data: string) => record('TXT', data, `n${n}.example.org`)
   const remove = Array.from({ length: 900 }, (_, n) => txt(n, 'old'.repeat(20)))
   const add = Array.from({ length: 900 }, (_, n) => txt(n, 'new'.repeat(20)))
-  const parts = partsOf({ zone, remove, add })
+  const parts = splitChange({ zone, remove, add })
   assert.ok(parts.length > 1 && parts.length < 5, String(parts.length))
   for (const part of parts)
     assert.deepEqual(
@@ -78,5 +78,5 @@ test('nsupdate: what one message cannot hold goes in several, each with all that
       part.add.map(({ name }) => name),
     )
   assert.equal(parts.flatMap((part) => part.add).length, 900)
-  assert.equal(partsOf({ zone, remove: remove.slice(0, 100), add: add.slice(0, 100) }).length, 1)
+  assert.equal(splitChange({ zone, remove: remove.slice(0, 100), add: add.slice(0, 100) }).length, 1)
 })

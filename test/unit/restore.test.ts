@@ -6,7 +6,7 @@ import { missingDays } from '../../src/commands/prune.ts'
 import { before } from '../../src/commands/restore.ts'
 import { dayOf, mailboxOf } from '../../src/commands/restore-mailbox.ts'
 import { declaredFolders } from '../../src/inventory.ts'
-import { becomeItself, fetch, ground, parseGround, place, placeMail } from '../../src/restore.ts'
+import { becomeItself, fetch, ground, parseGround, placeMail, placeServer } from '../../src/restore.ts'
 import { bringBack, countMessages, fetchDump, listMessages } from '../../src/restore-mailbox.ts'
 import { archivedLine, readable } from '../../src/ui/archived.ts'
 import { referencePlaybooks, referenceServer } from '../reference.ts'
@@ -85,7 +85,7 @@ test('backup: a pinned host key is written as ssh looks it up, with its port unl
 test('restore: every script of it is sh that dash takes', () => {
   const one = { mailbox: "o'b@example.org", message: "<it's@x>", below: 'Restored.2026-11-21' }
   const mailbox = [fetchDump('a'), listMessages(one.mailbox), countMessages(one), bringBack('a', one)]
-  for (const { text } of [ground, fetch('a', []), place('a', ['/data/www']), placeMail('/kept'), becomeItself, ...mailbox])
+  for (const { text } of [ground, fetch('a', []), placeServer('a', ['/data/www']), placeMail('/kept'), becomeItself, ...mailbox])
     assert.equal(spawnSync('dash', ['-n'], { input: text, encoding: 'utf8' }).stderr, '', text)
 })
 

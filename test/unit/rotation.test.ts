@@ -7,7 +7,7 @@ import {
   type Move,
   nextMove,
   nextTurn,
-  overdue,
+  overdueRotations,
   proved,
   retired,
   slowed,
@@ -214,13 +214,13 @@ test('records: what goes at the end is the retired key alone', () => {
 test('overdue: what waits for nobody but the operator is told, with its command', () => {
   const since = ago(8 * day)
   const late = edited(setDkim(new Map([['example.org', { key: 's202611', retired: 'default', since }]])))
-  assert.deepEqual(overdue(serverOf(late), now), [
+  assert.deepEqual(overdueRotations(serverOf(late), now), [
     {
       subject: 'example.org',
       message: 'the retired key default of DKIM is overdue: nobody needs it any more',
       next: 'provision dkim rotate --host X',
     },
   ])
-  assert.deepEqual(overdue(serverOf(late), new Date(Date.parse(since) + 6 * day * 60_000)), [])
-  assert.deepEqual(overdue(serverOf(text), now), [])
+  assert.deepEqual(overdueRotations(serverOf(late), new Date(Date.parse(since) + 6 * day * 60_000)), [])
+  assert.deepEqual(overdueRotations(serverOf(text), now), [])
 })

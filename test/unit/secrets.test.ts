@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { editSecrets, listSecrets, type SecretsIo, setSecret, showSecret } from '../../src/commands/secrets.ts'
-import { unbound } from '../../src/inventory/secret-field.ts'
+import { secretPlaceholder } from '../../src/inventory/secret-field.ts'
 import type { Inventory } from '../../src/inventory.ts'
-import { bind } from '../../src/inventory.ts'
+import { bindSecrets } from '../../src/inventory.ts'
 import { Secret, secretsIn, secretText } from '../../src/secret.ts'
 import { type Contents, changed, formatContents, formatSecrets, parseContents, parseSecrets } from '../../src/secrets/content.ts'
 import { openStore } from '../../src/secrets.ts'
@@ -26,9 +26,9 @@ function place(t: TestContext): string {
   return dir
 }
 
-const password = unbound('mail/bob@example.org', 'password')
-const stampKey = unbound('provision/stamp-key', 'key')
-const consumer = unbound('ovh/consumer-key')
+const password = secretPlaceholder('mail/bob@example.org', 'password')
+const stampKey = secretPlaceholder('provision/stamp-key', 'key')
+const consumer = secretPlaceholder('ovh/consumer-key')
 
 test('secrets: what is missing is made up and stored before it is used', async (t) => {
   const dir = place(t)
@@ -51,7 +51,7 @@ test('secrets: what is missing is made up and stored before it is used', async (
 
 test('secrets: what only its owner can give is named, all of it, before anything is made up', async (t) => {
   const store = openStore(place(t), 'x')
-  await assert.rejects(store.ensure([password, consumer, unbound('ovh/application-key')]), {
+  await assert.rejects(store.ensure([password, consumer, secretPlaceholder('ovh/application-key')]), {
     message: '2 secrets are missing that only you can give: ovh/consumer-key, ovh/application-key',
     hint: 'provision secrets set ovh/consumer-key --host x\nprovision secrets set ovh/application-key --host x',
   })
@@ -61,7 +61,7 @@ test('secrets: what only its owner can give is named, all of it, before anything
 test('secrets: looking makes up nothing and writes nothing', async (t) => {
   const dir = place(t)
   const store = openStore(dir, 'x')
-  const bound = bind({ deep: [password] }, store).deep[0]!
+  const bound = bindSecrets({ deep: [password] }, store).deep[0]!
   await store.open()
   assert.equal(bound.known, false)
   assert.deepEqual(readdirSync(dir), [])
@@ -146,7 +146,7 @@ test('secrets: what is inside is texts by name, and a fault in it shows no value
 
 test('secrets: of two writers at once none undoes the other’s', async (t) => {
   const dir = place(t)
-  const all = Array.from({ length: 12 }, (_, i) => unbound(`mail/${i}`, 'password'))
+  const all = Array.from({ length: 12 }, (_, i) => secretPlaceholder(`mail/${i}`, 'password'))
   await Promise.all(all.map((secret) => openStore(dir, 'x').ensure([secret])))
   const store = openStore(dir, 'x')
   await store.open()
@@ -205,7 +205,7 @@ function talk(stdin: string, typed?: readonly string[]): SecretsIo & { readonly 
 const held = (dir: string): Pick<Inventory, 'server' | 'store' | 'name'> => {
   const store = openStore(dir, 'x')
   // The commands look for secrets in it and at nothing else.
-  return { name: 'x', store, server: bind({ password, consumer }, store) as unknown as Inventory['server'] }
+  return { name: 'x', store, server: bindSecrets({ password, consumer }, store) as unknown as Inventory['server'] }
 }
 
 test('secrets set: takes a value from stdin without its last newline, or typed twice', async (t) => {

@@ -104,6 +104,28 @@ test('no file imports itself, by whatever way round: types included', () => {
   assert.deepEqual(circles, [])
 })
 
+/** Names that are exported twice, each with its reason. */
+const twice: Readonly<Record<string, string>> = {
+  Server: 'the schema, and the type of what it gives',
+}
+
+test('no name is exported for two things', () => {
+  const places = new Map<string, Set<string>>()
+  for (const file of sources.filter((one) => !one.startsWith('files/')))
+    for (const [, name] of textOf(file).matchAll(/^export (?:async )?(?:const|function\*?|class|interface|type) (\w+)/gm))
+      places.set(name!, (places.get(name!) ?? new Set()).add(file))
+  const found = [...places].filter(([, files]) => files.size > 1)
+  assert.deepEqual(
+    found.filter(([name]) => twice[name] === undefined).map(([name, files]) => `${name}: ${[...files].join(', ')}`),
+    [],
+  )
+  assert.deepEqual(
+    Object.keys(twice).filter((name) => !found.some(([one]) => one === name)),
+    [],
+    'the list is out of date',
+  )
+})
+
 test('only the command line ends the process, but for a second Ctrl-C', () => {
   const enders = sources.filter((file) => /process\.(exit\(|exitCode)/.test(textOf(file)))
   assert.deepEqual(

@@ -1,8 +1,8 @@
-import { type LintedZone, type Remark, remark, targetOf, textOf } from './zone.ts'
+import { type LintedZone, type LintRemark, remark, targetOf, textOf } from './zone.ts'
 import type { ZoneLine } from './zone-file.ts'
 
 /** Where mail is brought: one MX at least, with an address. */
-export function* mx(zone: LintedZone): Iterable<Remark> {
+export function* mx(zone: LintedZone): Iterable<LintRemark> {
   const top = { line: zone.records[0]?.line ?? 1, name: zone.zone }
   const sends = zone.at(zone.zone, 'TXT').some((one) => isSpf(one) && textOf(one).trim() !== 'v=spf1 -all')
   const mails =
@@ -15,7 +15,7 @@ export function* mx(zone: LintedZone): Iterable<Remark> {
 }
 
 /** Who may send: one record, at the domain and at the mail server, that says what is meant and costs at most ten look-ups. */
-export function* spf(zone: LintedZone): Iterable<Remark> {
+export function* spf(zone: LintedZone): Iterable<LintRemark> {
   const all = zone.records.filter((record) => record.type === 'TXT' && isSpf(record))
   const top = all.filter(({ name }) => name === zone.zone)
   const { line = 1 } = zone.at(zone.zone, 'MX')[0] ?? {}
@@ -53,7 +53,7 @@ export function* spf(zone: LintedZone): Iterable<Remark> {
       )
 }
 
-function* spfTerms(zone: LintedZone, record: ZoneLine): Iterable<Remark> {
+function* spfTerms(zone: LintedZone, record: ZoneLine): Iterable<LintRemark> {
   const terms = textOf(record).trim().split(/\s+/).slice(1)
   const strange = terms.filter(
     (term) => !/^(?:[+?~-]?(?:all|a|mx|ptr|include|exists|ip4|ip6)(?=[:/]|$)|[a-z][a-z0-9._-]*=)/i.test(term),
@@ -94,7 +94,7 @@ function lookups(zone: LintedZone, name: string, terms: readonly string[], seen:
 }
 
 /** DMARC: one record that can be read, and that speaks for what the wildcard makes exist. */
-export function* dmarc(zone: LintedZone): Iterable<Remark> {
+export function* dmarc(zone: LintedZone): Iterable<LintRemark> {
   const name = `_dmarc.${zone.zone}`
   const records = zone.at(name, 'TXT').filter((record) => /^\s*v\s*=\s*DMARC1/i.test(textOf(record)))
   const [record, second] = records
@@ -124,7 +124,7 @@ export function* dmarc(zone: LintedZone): Iterable<Remark> {
 }
 
 /** DKIM: a key that is one. */
-export function* dkim(zone: LintedZone): Iterable<Remark> {
+export function* dkimRule(zone: LintedZone): Iterable<LintRemark> {
   for (const record of zone.records.filter(({ name, type }) => type === 'TXT' && name.includes('._domainkey.'))) {
     const tags = tagsOf(textOf(record))
     const key = (tags.get('p') ?? '').replace(/\s/g, '')
@@ -138,7 +138,7 @@ export function* dkim(zone: LintedZone): Iterable<Remark> {
 }
 
 /** MTA-STS: an id that changes with the policy, and a host that serves it. */
-export function* mtaSts(zone: LintedZone): Iterable<Remark> {
+export function* mtaStsRule(zone: LintedZone): Iterable<LintRemark> {
   for (const record of zone.at(`_mta-sts.${zone.zone}`, 'TXT')) {
     const text = textOf(record)
     const id = tagsOf(text).get('id')
@@ -159,7 +159,7 @@ export function* mtaSts(zone: LintedZone): Iterable<Remark> {
 }
 
 /** What mail programs ask for is at the mail server, or nowhere. */
-export function* helpers(zone: LintedZone): Iterable<Remark> {
+export function* helpers(zone: LintedZone): Iterable<LintRemark> {
   if (!webIsElsewhere(zone, zone.zone)) return
   for (const name of ['autoconfig', 'autodiscover'].map((label) => `${label}.${zone.zone}`)) {
     const [wild] = zone.exists(name) ? [] : zone.answers(name, 'A')

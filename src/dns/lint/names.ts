@@ -1,8 +1,8 @@
-import { type LintedZone, type Remark, remark, targetOf } from './zone.ts'
+import { type LintedZone, type LintRemark, remark, targetOf } from './zone.ts'
 import type { ZoneLine } from './zone-file.ts'
 
 /** A name with dots in it and none at its end has the zone's name put behind it. */
-export function* finalDots(zone: LintedZone): Iterable<Remark> {
+export function* finalDots(zone: LintedZone): Iterable<LintRemark> {
   for (const record of zone.records) {
     const target = targetOf(record)
     if (target?.written.includes('.') && !target.written.endsWith('.') && !zone.exists(target.name))
@@ -23,7 +23,7 @@ export function* finalDots(zone: LintedZone): Iterable<Remark> {
 }
 
 /** An alias stands alone, leads somewhere, and nothing that needs a real name leads to it. */
-export function* aliases(zone: LintedZone): Iterable<Remark> {
+export function* aliases(zone: LintedZone): Iterable<LintRemark> {
   for (const record of zone.records.filter(({ type }) => type === 'CNAME')) {
     const others = zone.at(record.name).filter(({ type, line }) => line !== record.line && !['RRSIG', 'NSEC'].includes(type))
     const [first] = others
@@ -56,7 +56,7 @@ export function* aliases(zone: LintedZone): Iterable<Remark> {
 }
 
 /** A wildcard stands in only where nothing is: a record below a name takes its answers from it. And it answers where nobody meant it. */
-export function* wildcards(zone: LintedZone): Iterable<Remark> {
+export function* wildcards(zone: LintedZone): Iterable<LintRemark> {
   for (const wildcard of zone.records.filter(
     ({ name, type }) => name.startsWith('*.') && ['A', 'AAAA', 'CNAME'].includes(type),
   )) {

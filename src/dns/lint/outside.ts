@@ -1,8 +1,8 @@
 import { type NameServer, NoAnswer } from '../client.ts'
 import { dataOf } from '../data.ts'
-import { lookUp } from '../servers.ts'
+import { resolveName } from '../servers.ts'
 import { signingAlone } from '../zone-health.ts'
-import { type Remark, remark, textOf } from './zone.ts'
+import { type LintRemark, remark, textOf } from './zone.ts'
 import { parseZoneFile } from './zone-file.ts'
 
 /** What the zone's own text cannot say: whether those who get its reports agreed, and its DS. */
@@ -10,10 +10,10 @@ export async function lintOutside(
   text: string,
   resolvers: readonly NameServer[],
   origin?: string,
-): Promise<{ readonly remarks: readonly Remark[]; readonly unknown: readonly string[] }> {
+): Promise<{ readonly remarks: readonly LintRemark[]; readonly unknown: readonly string[] }> {
   const { zone, records } = parseZoneFile(text, origin)
   const unknown: string[] = []
-  const remarks: Remark[] = []
+  const remarks: LintRemark[] = []
   const looked = async (what: string, look: () => Promise<void>) => {
     try {
       await look()
@@ -34,7 +34,7 @@ export async function lintOutside(
     ...foreign.map(({ record, taker }) =>
       looked(`whether ${taker} takes the reports`, async () => {
         const name = `${zone}._report._dmarc.${taker}`
-        const { answers } = await lookUp(resolvers, { name, type: 'TXT' })
+        const { answers } = await resolveName(resolvers, { name, type: 'TXT' })
         if (!answers.some((answer) => answer.type === 'TXT' && /^v=DMARC1/i.test(dataOf(answer) ?? '')))
           remarks.push(
             remark(

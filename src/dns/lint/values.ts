@@ -1,8 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { type LintedZone, type Remark, remark, textOf } from './zone.ts'
+import { type LintedZone, type LintRemark, remark, textOf } from './zone.ts'
 
 /** Addresses are addresses, and a string of a TXT has room for 255 bytes. */
-export function* values(zone: LintedZone): Iterable<Remark> {
+export function* values(zone: LintedZone): Iterable<LintRemark> {
   for (const record of zone.records) {
     const [first] = record.fields
     if (first === undefined) yield remark(record, 'error', `${record.type} says nothing`)
@@ -28,7 +28,7 @@ export function* values(zone: LintedZone): Iterable<Remark> {
 }
 
 /** How long others keep it: neither so short that they ask all the time, nor so long that a mistake stays. One a name and type. */
-export function* ttls(zone: LintedZone): Iterable<Remark> {
+export function* ttls(zone: LintedZone): Iterable<LintRemark> {
   for (const record of zone.records) {
     if (record.ttl === undefined) yield remark(record, 'error', 'has no TTL, and there is no $TTL before it', '$TTL 3600')
     else if (record.ttl < 60 && record.type !== 'SOA')
@@ -52,7 +52,7 @@ export function* ttls(zone: LintedZone): Iterable<Remark> {
 }
 
 /** Who may issue certificates: the CA that is used is among them. */
-export function* caa(zone: LintedZone): Iterable<Remark> {
+export function* caa(zone: LintedZone): Iterable<LintRemark> {
   const records = zone.records.filter(({ type }) => type === 'CAA')
   for (const record of records)
     if (record.fields.length !== 3 || !/^\d+$/.test(record.fields[0]?.text ?? ''))
@@ -67,7 +67,7 @@ export function* caa(zone: LintedZone): Iterable<Remark> {
 }
 
 /** TLSA: of the key of the server itself, as senders of mail want it. */
-export function* tlsa(zone: LintedZone): Iterable<Remark> {
+export function* tlsaRule(zone: LintedZone): Iterable<LintRemark> {
   for (const record of zone.records.filter(({ type }) => type === 'TLSA')) {
     const [usage = '', selector = '', matching = '', ...digest] = record.fields.map(({ text }) => text)
     const hex = digest.join('')
@@ -82,7 +82,7 @@ export function* tlsa(zone: LintedZone): Iterable<Remark> {
 }
 
 /** What cannot be read, and what a zone cannot be without. */
-export function* shape(zone: LintedZone): Iterable<Remark> {
+export function* shape(zone: LintedZone): Iterable<LintRemark> {
   for (const { line, message } of zone.faults) yield { line, name: zone.zone, level: 'error', message }
   const soas = zone.records.filter(({ type }) => type === 'SOA')
   if (soas.length > 1 && soas[1] !== undefined) yield remark(soas[1], 'error', 'a zone has one SOA')

@@ -1,7 +1,7 @@
 import { absolute, type ZoneFile, type ZoneLine } from './zone-file.ts'
 
 /** Something about a zone that is wrong, or asks for trouble. */
-export interface Remark {
+export interface LintRemark {
   readonly line: number
   readonly name: string
   readonly level: 'error' | 'warning'
@@ -31,7 +31,7 @@ export interface LintedZone extends ZoneFile, LintFacts {
 }
 
 /** A rule: what it has to say about a zone. */
-export type Rule = (zone: LintedZone) => Iterable<Remark>
+export type LintRule = (zone: LintedZone) => Iterable<LintRemark>
 
 /** A zone file, ready to be asked. */
 export function lintedZone(file: ZoneFile, facts: LintFacts): LintedZone {
@@ -62,7 +62,7 @@ export const textOf = ({ fields }: ZoneLine): string => fields.map(({ text }) =>
 /** A remark about a record. */
 export const remark = (
   { line, name }: Pick<ZoneLine, 'line' | 'name'>,
-  level: Remark['level'],
+  level: LintRemark['level'],
   message: string,
   fix?: string,
-): Remark => ({ line, name, level, message, fix })
+): LintRemark => ({ line, name, level, message, fix })

@@ -4,7 +4,7 @@ import type { Server } from '../../inventory.ts'
 import { seenAt } from '../at-server.ts'
 import { isEmpty } from '../changes.ts'
 import { inParallel, type NameServer, NoAnswer } from '../client.ts'
-import { lookUp, zoneHolding } from '../servers.ts'
+import { resolveName, zoneHolding } from '../servers.ts'
 import { Refused, type TsigKey, update } from '../update.ts'
 import type { Provider } from './provider.ts'
 
@@ -54,7 +54,7 @@ const hintOf = (secret: string): string =>
 async function addressOf(server: string, resolvers: readonly NameServer[]): Promise<string> {
   if (isIP(server) !== 0) return server
   for (const type of ['A', 'AAAA'] as const)
-    for (const answer of (await lookUp(resolvers, { name: server, type })).answers)
+    for (const answer of (await resolveName(resolvers, { name: server, type })).answers)
       if (answer.type === type) return answer.data as string
   throw new NoAnswer(`${server} has no address`)
 }

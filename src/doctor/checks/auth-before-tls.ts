@@ -1,6 +1,6 @@
 import { type Check, each, error, ok } from '../check.ts'
-import { places } from '../patient.ts'
-import { place, talk } from '../smtp.ts'
+import { addressesToCheck } from '../patient.ts'
+import { socketName, talk } from '../smtp.ts'
 
 /** A password that is asked for before TLS goes over the wire for everybody to read. Port 25 asks for none at all. */
 export const authBeforeTls: Check = {
@@ -8,11 +8,11 @@ export const authBeforeTls: Check = {
   title: 'no password is asked for before TLS, and none at all on 25',
   look: ({ server, trusted }) =>
     each(
-      places(server).flatMap(({ address }) => [25, 587].map((port) => ({ address, port }))),
-      ({ address, port }) => place(address, port),
+      addressesToCheck(server).flatMap(({ address }) => [25, 587].map((port) => ({ address, port }))),
+      ({ address, port }) => socketName(address, port),
       async (at) =>
         talk({ ...at, name: server.mail.hostname, trusted }, async ({ say, startTls }) => {
-          const subject = place(at.address, at.port)
+          const subject = socketName(at.address, at.port)
           const asks = ({ lines }: { readonly lines: readonly string[] }) => lines.some((line) => /^AUTH\b/i.test(line))
           const plain = asks(await say('EHLO doctor.invalid'))
           // Without a password, so that no jail counts it: a server that wants TLS first says so right away.

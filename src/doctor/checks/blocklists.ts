@@ -1,7 +1,7 @@
 import { reverseName } from '../../addresses.ts'
 import { blind, type Check, each, error, type Finding, ok } from '../check.ts'
-import type { Dns } from '../dns.ts'
-import { type Place, places } from '../patient.ts'
+import type { OutsideDns } from '../dns.ts'
+import { addressesToCheck, type Place } from '../patient.ts'
 
 /** Lists of addresses from which mail is not taken. A list that does not know its own test entries is not asked: RFC 5782, 5. */
 export const blocklists: Check = {
@@ -11,14 +11,17 @@ export const blocklists: Check = {
     const lists = server.doctor.blocklists
     if (lists.length === 0) return [ok('blocklists', 'none is asked: doctor.blocklists is empty')]
     return each(
-      lists.flatMap((list) => places(server).map((place) => ({ list, ...place }))),
+      lists.flatMap((list) => addressesToCheck(server).map((place) => ({ list, ...place }))),
       ({ list, address }) => `${address} on ${list}`,
       (one) => onList(dns, one),
     )
   },
 }
 
-async function onList(dns: Dns, { list, address, family }: Place & { readonly list: string }): Promise<readonly Finding[]> {
+async function onList(
+  dns: OutsideDns,
+  { list, address, family }: Place & { readonly list: string },
+): Promise<readonly Finding[]> {
   const subject = `${address} on ${list}`
   const [always, never] = family === 'IPv4' ? ['127.0.0.2', '127.0.0.1'] : ['::ffff:7f00:2', '::ffff:7f00:1']
   const [test, clean, own] = await Promise.all([always, never, address].map((at) => dns.ask(reverseName(at, list), 'A')))

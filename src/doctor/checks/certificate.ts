@@ -1,20 +1,20 @@
 import { sh } from '../../sh.ts'
 import { blind, type Check, each, error, ok, warning } from '../check.ts'
-import { declared, type Patient, places } from '../patient.ts'
-import { type Door, peek, place, talk } from '../smtp.ts'
+import { addressesToCheck, declared, type Patient } from '../patient.ts'
+import { type Door, peek, socketName, talk } from '../smtp.ts'
 import { dateOf, daysLeft, lifeLeft, type Shown } from '../tls.ts'
 
 /** What a mail client and another server see on 25, 465, 587 and 993: a chain that they trust, for the right name, with time left. */
-export const certificate: Check = {
+export const certificateCheck: Check = {
   id: 'certificate',
   title: 'every mail port shows a certificate that strangers trust, with a fifth of its life left or more',
   look: async (patient) =>
     each(
       mailDoors(patient),
-      ({ address, port }) => place(address, port),
+      ({ address, port }) => socketName(address, port),
       async (door) => {
         const { certificate: seen, distrust, protocol } = await show(door)
-        const subject = place(door.address, door.port)
+        const subject = socketName(door.address, door.port)
         const days = Math.floor(daysLeft(seen))
         if (distrust !== undefined)
           return [
@@ -38,7 +38,7 @@ export const certificate: Check = {
 }
 
 /** What is served is what stands in the file: else a renewal never arrives. */
-export const servedCertificate: Check = {
+export const servedCertificateCheck: Check = {
   id: 'served-certificate',
   title: 'the certificate that is served is the one in the file',
   look: async (patient) => {
@@ -66,7 +66,7 @@ export const servedCertificate: Check = {
 }
 
 /** The daemon reads its key, and nobody else but root does. */
-export const certificateKey: Check = {
+export const certificateKeyCheck: Check = {
   id: 'certificate-key',
   title: 'maddy can read its key, and nobody but root can change it',
   look: async (patient) => {
@@ -101,7 +101,7 @@ export const show = (door: Door): Promise<Shown> =>
 
 /** The doors of the mail server: first those of IPv4. */
 export const mailDoors = ({ server, trusted }: Patient): readonly Door[] =>
-  places(server).flatMap(({ address }) =>
+  addressesToCheck(server).flatMap(({ address }) =>
     [25, 465, 587, 993].map((port) => ({
       ...{ address, port, name: server.mail.hostname, trusted },
       implicit: port === 465 || port === 993,

@@ -1,6 +1,6 @@
 import { reachedAt } from '../../inventory/reach.ts'
 import { blind, type Check, each, error, ok } from '../check.ts'
-import { ask } from '../https.ts'
+import { requestHttp } from '../https.ts'
 
 /** As the clients ask: Thunderbird gets, Outlook posts, Apple's browser gets a profile. Each is told our name and ports. */
 export const clientSettings: Check = {
@@ -15,7 +15,7 @@ export const clientSettings: Check = {
         const { mail } = server
         const address = reachedAt(server)
         const answers = await Promise.all(
-          questions(name).map(async (question) => ({ ...question, ...(await ask({ address, trusted, ...question })) })),
+          questions(name).map(async (question) => ({ ...question, ...(await requestHttp({ address, trusted, ...question })) })),
         )
         const wrong = answers.find(
           ({ status, body }) => status !== 200 || [mail.hostname, '993', '465'].some((word) => !body.includes(word)),

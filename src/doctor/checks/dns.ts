@@ -1,7 +1,7 @@
-import { checkZones, type Finding as Difference } from '../../dns/check.ts'
+import { checkZones, type RecordFinding as Difference } from '../../dns/check.ts'
 import { readFacts } from '../../dns/facts.ts'
 import { desiredRecords } from '../../dns/records.ts'
-import { overdue } from '../../dns/rotation.ts'
+import { overdueRotations } from '../../dns/rotation.ts'
 import { resolvers } from '../../dns/servers.ts'
 import { recordText } from '../../dns/zone.ts'
 import { blind, type Check, error, type Finding, ok, warning } from '../check.ts'
@@ -17,7 +17,7 @@ export const dns: Check = {
     const facts = await readFacts({ run: async (script) => ({ code: 0, stdout: await on(script), stderr: '' }) }, server)
     const zones = desiredRecords(server, facts)
     const checked = await checkZones(zones, { resolvers: resolvers(resolver) })
-    const late = overdue(server, new Date()).map(({ subject, message, next }) => warning(subject, message, next))
+    const late = overdueRotations(server, new Date()).map(({ subject, message, next }) => warning(subject, message, next))
     const seen = checked.flatMap(({ zone, findings, unknown, trouble, servers }) => {
       const own = findings.filter((one) => !elsewhere(one))
       return [

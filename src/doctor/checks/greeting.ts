@@ -1,6 +1,6 @@
 import { type Check, each, error, ok } from '../check.ts'
-import { type Patient, places } from '../patient.ts'
-import { type Door, place, talk } from '../smtp.ts'
+import { addressesToCheck, type Patient } from '../patient.ts'
+import { type Door, socketName, talk } from '../smtp.ts'
 
 /** Other servers compare the name of the banner with the PTR and the certificate. */
 export const greeting: Check = {
@@ -9,11 +9,11 @@ export const greeting: Check = {
   look: (patient) =>
     each(
       doors(patient),
-      ({ address, port }) => place(address, port),
+      ({ address, port }) => socketName(address, port),
       async (door) => {
         const { code, lines } = await talk(door, async (smtp) => smtp.greeting)
         const name = lines[0]?.split(' ')[0] ?? ''
-        const subject = place(door.address, door.port)
+        const subject = socketName(door.address, door.port)
         if (code !== 220) return [error(subject, `greets with ${code} ${lines[0]}`, 'on the host: journalctl -u maddy -n 20')]
         return name === door.name
           ? [ok(subject, name)]
@@ -23,4 +23,6 @@ export const greeting: Check = {
 }
 
 const doors = ({ server, trusted }: Patient): readonly Door[] =>
-  places(server).flatMap(({ address }) => [25, 587].map((port) => ({ address, port, name: server.mail.hostname, trusted })))
+  addressesToCheck(server).flatMap(({ address }) =>
+    [25, 587].map((port) => ({ address, port, name: server.mail.hostname, trusted })),
+  )

@@ -2,7 +2,7 @@ import { sh } from '../../sh.ts'
 import { type Check, error, ok, warning } from '../check.ts'
 
 /** The declared IPv6 address is on the host, has a way out, and is the one that mail leaves from. */
-export const ipv6: Check = {
+export const ipv6Check: Check = {
   id: 'ipv6',
   title: 'the declared IPv6 address is there, and mail leaves from it',
   look: async (patient) => {

@@ -2,7 +2,7 @@ import { sh } from '../../sh.ts'
 import { type Check, error, ok } from '../check.ts'
 
 /** The directory answers, and shows people: asked from the host, as maddy asks it. */
-export const ldap: Check = {
+export const ldapCheck: Check = {
   id: 'ldap',
   title: 'the LDAP directory answers, and shows who has a mailbox',
   limit: 25_000,

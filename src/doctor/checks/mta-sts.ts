@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { mtaStsPolicy } from '../../inventory.ts'
 import { type Check, each, error, ok, warning } from '../check.ts'
-import { ask } from '../https.ts'
+import { requestHttp } from '../https.ts'
 
 /** A sender that has the policy delivers only to its MX, by TLS. */
-export const mtaSts: Check = {
+export const mtaStsCheck: Check = {
   id: 'mta-sts',
   title: 'the MTA-STS policy of each domain is announced, and served as it was announced',
   look: ({ server, dns, trusted }) =>
@@ -26,7 +26,7 @@ export const mtaSts: Check = {
         const [address] = [...(await dns.ask(host, 'A')), ...(await dns.ask(host, 'AAAA'))]
         if (address === undefined)
           return [error(name, `${host} has no address, so nobody can fetch the policy`, 'provision dns check --host X')]
-        const { status, headers, body } = await ask({ address, url: `${host}/.well-known/mta-sts.txt`, trusted })
+        const { status, headers, body } = await requestHttp({ address, url: `${host}/.well-known/mta-sts.txt`, trusted })
         const mend =
           domain.mta_sts.served === 'here' ? 'provision --host X --only caddy' : `put the policy on the host that serves ${host}`
         if (status !== 200)

@@ -1,7 +1,7 @@
 import { reachedAt } from '../../inventory/reach.ts'
 import { type Check, each, error, type Finding, ok } from '../check.ts'
-import { type Patient, places } from '../patient.ts'
-import { place, talk } from '../smtp.ts'
+import { addressesToCheck, type Patient } from '../patient.ts'
+import { socketName, talk } from '../smtp.ts'
 
 /** Who may send what to whom, as a stranger on port 25 and somebody without a password on 587 and 465 find it. No mail is sent. */
 export const openRelay: Check = {
@@ -12,13 +12,13 @@ export const openRelay: Check = {
     return (
       await Promise.all([
         each(
-          places(patient.server),
-          (one) => place(one.address, 25),
+          addressesToCheck(patient.server),
+          (one) => socketName(one.address, 25),
           (one) => onPort25(patient, one.address),
         ),
         each(
           [587, 465],
-          (port) => place(address, port),
+          (port) => socketName(address, port),
           (port) => onSubmission(patient, address, port),
         ),
       ])
@@ -29,7 +29,7 @@ export const openRelay: Check = {
 const mend = 'provision --host X --only maddy, at once'
 
 async function onPort25({ server, trusted }: Patient, address: string): Promise<readonly Finding[]> {
-  const subject = place(address, 25)
+  const subject = socketName(address, 25)
   return talk({ address, port: 25, name: server.mail.hostname, trusted }, async ({ say }) => {
     await say('EHLO doctor.invalid')
     // As a bounce: whether a sender's domain exists is not asked then.
@@ -66,7 +66,7 @@ async function onPort25({ server, trusted }: Patient, address: string): Promise<
 }
 
 async function onSubmission({ server, trusted }: Patient, address: string, port: number): Promise<readonly Finding[]> {
-  const subject = place(address, port)
+  const subject = socketName(address, port)
   return talk({ address, port, name: server.mail.hostname, trusted, implicit: port === 465 }, async ({ say, startTls }) => {
     await say('EHLO doctor.invalid')
     if (port === 587) {

@@ -1,11 +1,11 @@
 import type { UfwRule } from '../../kinds/ufw-rules.ts'
 import { sh } from '../../sh.ts'
 import { blind, type Check, error, type Finding, ok } from '../check.ts'
-import { declared, declaredUnits, type Patient, type Place, places } from '../patient.ts'
-import { NoAnswer, noWay, reach } from '../smtp.ts'
+import { addressesToCheck, declared, declaredUnits, type Patient, type Place } from '../patient.ts'
+import { NoConnection, noWay, reach } from '../smtp.ts'
 
 /** What is declared answers, over both families, and what is often left open by mistake does not. */
-export const ports: Check = {
+export const portsCheck: Check = {
   id: 'ports',
   title: 'what is declared answers over IPv4 and IPv6, and nothing else does',
   limit: 30_000,
@@ -16,7 +16,7 @@ export const ports: Check = {
     const closed = usual.filter((port) => tcp.every((rule) => rule.port !== port))
     const inside = listening(patient)
     const all = await Promise.all(
-      places(patient.server).map(async (place) => {
+      addressesToCheck(patient.server).map(async (place) => {
         const [wanted, unwanted] = await Promise.all([answering(place, open, 7000), answering(place, closed, 3000)])
         if (open.every((port) => noWay(wanted.get(port) ?? '')))
           return [blind(place.family, 'this machine has no way there', `look from one that has ${place.family}`)]
@@ -52,7 +52,7 @@ async function answering({ address }: Place, all: readonly number[], limit: numb
         ;(await reach({ address, port }, limit)).destroy()
         return undefined
       } catch (cause) {
-        return [port, cause instanceof NoAnswer ? cause.code : String(cause)] as const
+        return [port, cause instanceof NoConnection ? cause.code : String(cause)] as const
       }
     }),
   )

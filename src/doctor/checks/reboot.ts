@@ -2,7 +2,7 @@ import { sh } from '../../sh.ts'
 import { type Check, ok, warning } from '../check.ts'
 
 /** A new kernel or libc counts only after a reboot. */
-export const reboot: Check = {
+export const rebootCheck: Check = {
   id: 'reboot',
   title: 'no update waits for a reboot',
   look: async ({ on }) => {

@@ -1,6 +1,6 @@
 import { reverseName, shortest } from '../../addresses.ts'
 import { type Check, each, error, ok } from '../check.ts'
-import { places } from '../patient.ts'
+import { addressesToCheck } from '../patient.ts'
 
 /** Large providers refuse mail of an address whose PTR is missing, or is not confirmed by an A or AAAA back to it. */
 export const reverseNames: Check = {
@@ -8,7 +8,7 @@ export const reverseNames: Check = {
   title: 'both addresses resolve back to the mail host’s name, and that to them',
   look: ({ server, dns }) =>
     each(
-      places(server),
+      addressesToCheck(server),
       ({ address }) => address,
       async ({ address, family }) => {
         const mx = server.mail.hostname

@@ -2,7 +2,7 @@ import { reachedAt } from '../../inventory/reach.ts'
 import { type Domain, localPart, type Server } from '../../inventory.ts'
 import { bounced } from '../bounce.ts'
 import { blind, type Check, each, error, type Finding, ok, warning } from '../check.ts'
-import { type Patient, places } from '../patient.ts'
+import { addressesToCheck, type Patient } from '../patient.ts'
 
 /**
  * A mail of each domain is really sent, to a name that nobody has (.invalid): it comes back with the header that it left the
@@ -32,7 +32,7 @@ async function ofDomain(patient: Patient, domain: Domain): Promise<readonly Find
       ? []
       : [error(domain.name, `the host calls itself ${helo} when it sends`, 'provision --host X --only maddy')]
   const seen = await Promise.all(
-    places(server).map(async ({ address, family }) => {
+    addressesToCheck(server).map(async ({ address, family }) => {
       const options = { ip: address, helo, sender: sender.address, mta: 'doctor', disableArc: true, disableBimi: true }
       const { dkim, spf, dmarc } = await authenticate(message, { ...options, resolver: dns.raw })
       const signature = dkim.results.find(({ signingDomain }) => signingDomain === domain.name)

@@ -1,6 +1,6 @@
 import { blind, type Check, each, error, ok } from '../check.ts'
-import { ask } from '../https.ts'
-import { places } from '../patient.ts'
+import { requestHttp } from '../https.ts'
+import { addressesToCheck } from '../patient.ts'
 
 /** Each site answers under all its names, with a certificate that is trusted, and http leads there. */
 export const sites: Check = {
@@ -13,16 +13,16 @@ export const sites: Check = {
     )
     if (names.length === 0) return [ok('sites', 'none is declared')]
     return each(
-      names.flatMap((site) => places(server).map((place) => ({ ...site, ...place }))),
+      names.flatMap((site) => addressesToCheck(server).map((place) => ({ ...site, ...place }))),
       ({ name, family }) => `${name} over ${family}`,
       async ({ name, auth, address, family }) => {
         const subject = `${name} over ${family}`
         const login = auth === undefined ? undefined : `${auth.user}:${secret(auth.password.name)}`
         const question = { address, trusted, url: `${name}/`, auth: login }
         const [page, plain, bare] = await Promise.all([
-          ask(question),
-          ask({ ...question, scheme: 'http', auth: undefined }),
-          ask({ ...question, auth: undefined }),
+          requestHttp(question),
+          requestHttp({ ...question, scheme: 'http', auth: undefined }),
+          requestHttp({ ...question, auth: undefined }),
         ])
         const mend = 'on the host: journalctl -u caddy -n 50; provision --host X --only caddy'
         if (page.status === 0)

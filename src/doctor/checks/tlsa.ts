@@ -1,10 +1,10 @@
 import { type Check, each, error, ok, warning } from '../check.ts'
-import { places } from '../patient.ts'
-import { place } from '../smtp.ts'
+import { addressesToCheck } from '../patient.ts'
+import { socketName } from '../smtp.ts'
 import { show } from './certificate.ts'
 
 /** A server that checks DANE delivers only to the key that TLSA names. A wrong record is an outage; without DNSSEC it says nothing. */
-export const tlsa: Check = {
+export const tlsaCheck: Check = {
   id: 'tlsa',
   title: 'TLSA names the key that port 25 shows, and DNSSEC proves it',
   look: async ({ server, dns, trusted }) => {
@@ -16,15 +16,15 @@ export const tlsa: Check = {
     const proved = await dns.proved(name, 'TLSA')
     return [
       ...(await each(
-        places(server),
-        ({ address }) => place(address, 25),
+        addressesToCheck(server),
+        ({ address }) => socketName(address, 25),
         async ({ address }) => {
           const { key } = await show({ address, port: 25, name: mx, trusted })
           return records.includes(`3 1 1 ${key}`)
-            ? [ok(place(address, 25), '3 1 1, the key that is shown')]
+            ? [ok(socketName(address, 25), '3 1 1, the key that is shown')]
             : [
                 error(
-                  place(address, 25),
+                  socketName(address, 25),
                   `shows a key that TLSA does not name: ${proved ? 'servers that check DANE deliver nothing here' : 'once the zone is signed, nothing is delivered here'}`,
                   `publish: ${name}. TLSA 3 1 1 ${key}`,
                 ),

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { type Answer, decode, encode } from 'dns-packet'
 import type { NameServer } from '../../dns/client.ts'
-import { canonical, dataOf, partsOf } from '../../dns/data.ts'
+import { canonical, dataOf, txtPieces } from '../../dns/data.ts'
 import { purpose } from '../../dns/meaning.ts'
 import type { OvhRecord } from '../../dns/providers/ovh-plan.ts'
 import type { DnsRecord, Said } from '../../dns/record.ts'
@@ -61,7 +61,7 @@ export function ovhZones(names: readonly string[], server: NameServer, key: Tsig
     },
     add: async (record) => {
       const one = { ...record, id: ++last }
-      known.set(keyOf(saidOf(one)), one)
+      known.set(keyOf(recordOfZone(one)), one)
       waiting(record.zone).added.set(one.id, one)
       return one
     },
@@ -77,9 +77,9 @@ export function ovhZones(names: readonly string[], server: NameServer, key: Tsig
         {
           zone,
           // As it is there, piece by piece.
-          remove: [...removed.values()].flatMap((record) => there.get(keyOf(saidOf(record))) ?? []),
+          remove: [...removed.values()].flatMap((record) => there.get(keyOf(recordOfZone(record))) ?? []),
           add: [...added.values()].map(
-            (record) => ({ ...saidOf(record), ttl: record.ttl === 0 ? 3600 : record.ttl }) as DnsRecord,
+            (record) => ({ ...recordOfZone(record), ttl: record.ttl === 0 ? 3600 : record.ttl }) as DnsRecord,
           ),
         },
         key,
@@ -92,7 +92,7 @@ export function ovhZones(names: readonly string[], server: NameServer, key: Tsig
 }
 
 /** A record of the API as the DNS has it. */
-export function saidOf({ zone, subDomain, fieldType, target }: Omit<OvhRecord, 'id'>): Said {
+export function recordOfZone({ zone, subDomain, fieldType, target }: Omit<OvhRecord, 'id'>): Said {
   const name = (subDomain === '' ? zone : `${subDomain}.${zone}`).toLowerCase()
   if (['TXT', 'SPF', 'DKIM', 'DMARC'].includes(fieldType))
     return { name, type: 'TXT', data: target.startsWith('"') ? characterStrings(target).join('') : target }
@@ -136,6 +136,6 @@ async function transfer(
     if (data === undefined) return []
     const said: Said = { name: answer.name.toLowerCase(), type: answer.type as Said['type'], data }
     const ttl = 'ttl' in answer ? (answer.ttl ?? 0) : 0
-    return [{ said: answer.type === 'TXT' ? { ...said, parts: partsOf(answer) } : said, ttl }]
+    return [{ said: answer.type === 'TXT' ? { ...said, parts: txtPieces(answer) } : said, ttl }]
   })
 }

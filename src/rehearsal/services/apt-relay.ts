@@ -1,5 +1,5 @@
 import { sh } from '../../sh.ts'
-import type { Service } from '../service.ts'
+import type { InternetService } from '../service.ts'
 
 /** Where the socket of this machine's apt cache is seen inside, and the port that leads to it. */
 export const aptSocketDirectory = '/srv/apt-cache'
@@ -7,7 +7,7 @@ export const aptSocketDirectory = '/srv/apt-cache'
 export const aptPort = 3142
 
 /** The apt cache runs outside, where packages come from; this is its door. */
-export const aptRelay: Service = {
+export const aptRelay: InternetService = {
   name: 'the apt cache',
   packages: [],
 

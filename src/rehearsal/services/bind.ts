@@ -1,13 +1,13 @@
 import { reverseName } from '../../addresses.ts'
 import { sh } from '../../sh.ts'
 import type { Address } from '../network.ts'
-import { blocklist, internetDomain, peerDomain, peerMx, type Service, type World, type Zone } from '../service.ts'
+import { blocklist, type InternetService, internetDomain, peerDomain, peerMx, type World, type Zone } from '../service.ts'
 
 /**
  * The whole DNS: the root, every domain of the inventory, the rehearsal's own, and the reverse zones.
  * It answers everybody, and takes changes from whoever has the key.
  */
-export const bind: Service = {
+export const bindService: InternetService = {
   name: 'BIND',
   packages: ['bind9', 'bind9-dnsutils'],
   image: sh`systemctl enable named.service`,

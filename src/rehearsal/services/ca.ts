@@ -1,18 +1,18 @@
 import { sh } from '../../sh.ts'
-import { internetDomain, peerMx, type Service } from '../service.ts'
+import { type InternetService, internetDomain, peerMx } from '../service.ts'
 
 /** Where the certificates of the small internet are: ca.pem, and NAME.pem with NAME.key. */
-export const certificates = '/etc/rehearsal'
+export const certificatesFolder = '/etc/rehearsal'
 
 /** A certificate authority of this rehearsal, and a certificate for each server of the small internet. */
-export const ca: Service = {
+export const ca: InternetService = {
   name: 'the CA',
   packages: ['openssl'],
   files: () => ({}),
 
   prepare: ({ addresses }) => sh`
-mkdir -p ${certificates}
-cd ${certificates}
+mkdir -p ${certificatesFolder}
+cd ${certificatesFolder}
 new_key() { openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1"; }
 new_key ca.key
 openssl req -x509 -new -key ca.key -days 3650 -subj '/CN=Rehearsal CA' -out ca.pem
@@ -28,5 +28,5 @@ certify peer ${peerMx} ${addresses.peer.v4} ${addresses.peer.v6}
 certify ntfy ${`ntfy.${internetDomain}`} ${addresses.ntfy.v4} ${addresses.ntfy.v6}
 certify ovh ${`ovh.${internetDomain}`} ${addresses.ovh.v4} ${addresses.ovh.v6}`,
 
-  ready: () => sh`test -s ${certificates}/ca.pem`,
+  ready: () => sh`test -s ${certificatesFolder}/ca.pem`,
 }

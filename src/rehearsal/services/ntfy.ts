@@ -1,6 +1,6 @@
 import { sh } from '../../sh.ts'
-import { internetDomain, programsDirectory, type Service } from '../service.ts'
-import { certificates } from './ca.ts'
+import { type InternetService, internetDomain, programsDirectory } from '../service.ts'
+import { certificatesFolder } from './ca.ts'
 
 /** Where it is asked: by address, since the operator’s machine asks another DNS. */
 export const ntfyUrl = (address: string): string => `https://${address}`
@@ -11,7 +11,7 @@ const data = '/var/lib/rehearsal-ntfy'
 const program = `${programsDirectory}/ntfy`
 
 /** An ntfy server: who has no token neither reads nor writes. */
-export const ntfy: Service = {
+export const ntfyService: InternetService = {
   name: 'ntfy',
   packages: ['libsqlite3-0', 'curl'],
   debian13: { name: 'ntfy', version: '2.11.0', path: 'usr/bin/ntfy' },
@@ -20,8 +20,8 @@ export const ntfy: Service = {
     '/etc/rehearsal/ntfy.yml': `base-url: https://ntfy.${internetDomain}
 listen-http: ""
 listen-https: "${ntfy.v4}:443"
-cert-file: ${certificates}/ntfy.pem
-key-file: ${certificates}/ntfy.key
+cert-file: ${certificatesFolder}/ntfy.pem
+key-file: ${certificatesFolder}/ntfy.key
 cache-file: ${data}/cache.db
 auth-file: ${data}/auth.db
 auth-default-access: deny-all
@@ -47,5 +47,5 @@ WantedBy=multi-user.target
   prepare: () => sh`systemctl enable rehearsal-ntfy.service`,
 
   ready: ({ addresses: { ntfy } }) =>
-    sh`curl -fsS -o /dev/null --cacert ${certificates}/ca.pem ${`https://${ntfy.v4}/v1/health`}`,
+    sh`curl -fsS -o /dev/null --cacert ${certificatesFolder}/ca.pem ${`https://${ntfy.v4}/v1/health`}`,
 }

@@ -1,12 +1,12 @@
 import { sh } from '../../sh.ts'
-import type { Service } from '../service.ts'
-import { certificates } from './ca.ts'
+import type { InternetService } from '../service.ts'
+import { certificatesFolder } from './ca.ts'
 
 /** Pebble's own port, and the one that tells its roots. */
 export const acmePorts = { directory: 14000, roots: 15000 }
 
 /** An ACME server: http-01 on 80, tls-alpn-01 on 443 and dns-01, all by the rehearsal's DNS. */
-export const pebble: Service = {
+export const pebble: InternetService = {
   name: 'Pebble',
   packages: ['pebble', 'curl'],
 
@@ -15,8 +15,8 @@ export const pebble: Service = {
       pebble: {
         listenAddress: `${addresses.acme.v4}:${acmePorts.directory}`,
         managementListenAddress: `${addresses.acme.v4}:${acmePorts.roots}`,
-        certificate: `${certificates}/acme.pem`,
-        privateKey: `${certificates}/acme.key`,
+        certificate: `${certificatesFolder}/acme.pem`,
+        privateKey: `${certificatesFolder}/acme.key`,
         httpPort: 80,
         tlsPort: 443,
         ocspResponderURL: '',
@@ -41,5 +41,5 @@ WantedBy=multi-user.target
   prepare: () => sh`systemctl enable rehearsal-acme.service`,
 
   ready: ({ addresses }) =>
-    sh`curl -fsS -o /dev/null --cacert ${certificates}/ca.pem ${`https://${addresses.acme.v4}:${acmePorts.directory}/dir`}`,
+    sh`curl -fsS -o /dev/null --cacert ${certificatesFolder}/ca.pem ${`https://${addresses.acme.v4}:${acmePorts.directory}/dir`}`,
 }

@@ -1,12 +1,12 @@
 import { sh } from '../../sh.ts'
-import { peerDomain, peerMx, type Service } from '../service.ts'
-import { certificates } from './ca.ts'
+import { type InternetService, peerDomain, peerMx } from '../service.ts'
+import { certificatesFolder } from './ca.ts'
 
 /** Where the second mail server keeps what it got, for whomever. */
 export const peerMaildir = '/var/mail/peer/inbox'
 
 /** A second mail server: takes mail for anybody at its domain, and sends to others by MX (`swaks`, `sendmail`). */
-export const postfix: Service = {
+export const postfix: InternetService = {
   name: 'postfix',
   packages: ['postfix', 'swaks', 'libnet-ssleay-perl', 'libsasl2-modules'],
   image: sh`systemctl enable postfix.service`,
@@ -31,11 +31,11 @@ virtual_uid_maps = static:8
 virtual_gid_maps = static:8
 virtual_minimum_uid = 8
 smtp_tls_security_level = may
-smtp_tls_CAfile = ${certificates}/ca.pem
+smtp_tls_CAfile = ${certificatesFolder}/ca.pem
 smtp_tls_loglevel = 1
 smtpd_tls_security_level = may
-smtpd_tls_cert_file = ${certificates}/peer.pem
-smtpd_tls_key_file = ${certificates}/peer.key
+smtpd_tls_cert_file = ${certificatesFolder}/peer.pem
+smtpd_tls_key_file = ${certificatesFolder}/peer.key
 minimal_backoff_time = 5s
 maximal_backoff_time = 20s
 queue_run_delay = 5s

@@ -1,5 +1,5 @@
 import { sh } from '../../sh.ts'
-import type { Service } from '../service.ts'
+import type { InternetService } from '../service.ts'
 
 /** Where its users' home is, seen from inside; backups go below `backup`. */
 export const storageHome = '/srv/storage'
@@ -13,7 +13,7 @@ export const storageAccess = (publicKey: string, { appendOnly }: { readonly appe
   `command="borg serve --restrict-to-path ${storageHome}/backup${appendOnly ? ' --append-only' : ''}",restrict ${publicKey}`
 
 /** A storage box: SSH on port 23, for borg and nothing else. */
-export const storage: Service = {
+export const storage: InternetService = {
   name: 'the storage box',
   packages: ['borgbackup', 'openssh-server'],
   image: sh`useradd --password '*' --create-home --home-dir ${storageHome} --shell /bin/sh box`,

@@ -1,8 +1,8 @@
 import { sh } from '../../sh.ts'
-import { internetDomain, type Service } from '../service.ts'
+import { type InternetService, internetDomain } from '../service.ts'
 
 /** A resolver that proves what it answers, from the root's own key: BIND never says so of what it is authoritative for. */
-export const unbound: Service = {
+export const unboundService: InternetService = {
   name: 'unbound',
   packages: ['unbound', 'bind9-dnsutils'],
   image: sh`systemctl enable unbound.service`,

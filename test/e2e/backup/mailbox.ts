@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { arrived, reading, submit } from '../../../src/rehearsal/mail.ts'
+import { arrived, submit, withMailbox } from '../../../src/rehearsal/mail.ts'
 import { sh } from '../../../src/sh.ts'
 import { command, told } from '../harness.ts'
 import type { Installed } from '../install.ts'
@@ -11,7 +11,7 @@ import { mailboxes } from './restore.ts'
 /** One mailbox, and one message of it, back into a server at work. */
 export function mailboxTests(it: () => Installed): void {
   const owner = () => mailboxes(it())[0]!
-  const open = <T>(act: Parameters<typeof reading<T>>[3]) => reading(it().rehearsal, it().inventory.server, owner(), act)
+  const open = <T>(act: Parameters<typeof withMailbox<T>>[3]) => withMailbox(it().rehearsal, it().inventory.server, owner(), act)
   const restore = (...args: readonly string[]) => command(it().operator, ['restore', '--mailbox', owner().address, ...args])
   const day = () => new Date().toISOString().slice(0, 10)
   const subjects: Record<string, string> = {}

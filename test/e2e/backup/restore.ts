@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { provider } from '../../../src/rehearsal/images.ts'
 import { until } from '../../../src/rehearsal/local.ts'
 import type { Machine } from '../../../src/rehearsal/machine.ts'
-import { arrived, fromPeer, reading, submit } from '../../../src/rehearsal/mail.ts'
+import { arrived, fromPeer, submit, withMailbox } from '../../../src/rehearsal/mail.ts'
 import type { Rehearsal } from '../../../src/rehearsal/open.ts'
 import { sh } from '../../../src/sh.ts'
 import { begin, command, edit, isSettled, type Operator, provision, told } from '../harness.ts'
@@ -75,7 +75,7 @@ runuser -u xouser -- sh -c 'echo notes > /home/xouser/notes'`)
   test('restore: mail that was deleted comes back with --only mail, and what came since is kept aside', async () => {
     const [one] = mailboxes(it())
     const { server } = it().inventory
-    await reading(there, server, one!, async (client) => {
+    await withMailbox(there, server, one!, async (client) => {
       await client.mailboxOpen('INBOX')
       await client.messageDelete('1:*')
     })
@@ -109,7 +109,7 @@ interface Server {
 async function serverOn(rehearsal: Rehearsal, host: Machine, on: Installed): Promise<Server> {
   const messages: string[] = []
   for (const one of mailboxes(on))
-    await reading({ ...rehearsal, host, caBundle: rehearsal.caBundle }, on.inventory.server, one, async (client) => {
+    await withMailbox({ ...rehearsal, host, caBundle: rehearsal.caBundle }, on.inventory.server, one, async (client) => {
       for (const { path } of await client.list()) {
         if ((await client.mailboxOpen(path, { readOnly: true })).exists === 0) continue
         for await (const { source, uid } of client.fetch('1:*', { source: true, uid: true }))

@@ -7,7 +7,7 @@ import { line } from '../../../src/doctor/told.ts'
 import { mtaStsPolicy } from '../../../src/inventory.ts'
 import { until } from '../../../src/rehearsal/local.ts'
 import { internetDomain } from '../../../src/rehearsal/service.ts'
-import { certificates } from '../../../src/rehearsal/services/ca.ts'
+import { certificatesFolder } from '../../../src/rehearsal/services/ca.ts'
 import { sh } from '../../../src/sh.ts'
 import { provision, told } from '../harness.ts'
 import type { Installed } from '../install.ts'
@@ -66,7 +66,7 @@ printf %s ${mtaStsPolicy(domain, server.mail.hostname)} > /srv/elsewhere/.well-k
 cd /srv
 openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout e.key -subj ${`/CN=${host}`} -out e.csr 2>/dev/null
 printf 'subjectAltName=DNS:%s\n' ${host} > e.ext
-openssl x509 -req -in e.csr -CA ${certificates}/ca.pem -CAkey ${certificates}/ca.key -CAcreateserial -days 30 -extfile e.ext -out e.pem 2>/dev/null
+openssl x509 -req -in e.csr -CA ${certificatesFolder}/ca.pem -CAkey ${certificatesFolder}/ca.key -CAcreateserial -days 30 -extfile e.ext -out e.pem 2>/dev/null
 systemctl -q is-active elsewhere.service ||
 systemd-run -q --unit=elsewhere --working-directory=/srv/elsewhere openssl s_server -accept ${`${peer.v4}:443`} -cert /srv/e.pem -key /srv/e.key -WWW -quiet`)
     await until({ where: host, what: 'its answer', limit: 10_000 }, async () =>
@@ -106,8 +106,8 @@ cd "$(mktemp -d)"
 : > index.txt
 printf %s ${ca} > ca.cnf
 printf %s ${csr} > csr.pem
-openssl ca -batch -config ca.cnf -in csr.pem -cert ${certificates}/ca.pem -keyfile ${certificates}/ca.key -startdate ${from} -enddate ${to} -notext -out cert.pem 2>/dev/null
-cat cert.pem ${certificates}/ca.pem`)
+openssl ca -batch -config ca.cnf -in csr.pem -cert ${certificatesFolder}/ca.pem -keyfile ${certificatesFolder}/ca.key -startdate ${from} -enddate ${to} -notext -out cert.pem 2>/dev/null
+cat cert.pem ${certificatesFolder}/ca.pem`)
 }
 
 export { internetDomain }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadInventory } from '../../../src/inventory.ts'
-import { answered, ask } from '../../../src/rehearsal/web.ts'
+import { answered, requestFromHost } from '../../../src/rehearsal/web.ts'
 import { sh } from '../../../src/sh.ts'
 import { provision, told } from '../harness.ts'
 import type { Installed } from '../install.ts'
@@ -65,10 +65,11 @@ export function pageTests(it: () => Installed): void {
     await page(it(), 'uploads/2026/a.php', '<?php echo "run";')
     await page(it(), 'uploads/a.txt', 'shown')
     for (const path of ['.env', '.hidden/a.php', 'uploads/2026/a.php', 'uploads/2026/a.PHP'])
-      assert.equal((await ask(it().rehearsal, { url: `${site}/${path}` })).status, 404, path)
+      assert.equal((await requestFromHost(it().rehearsal, { url: `${site}/${path}` })).status, 404, path)
     assert.equal(await body('uploads/a.txt'), 'shown')
     await page(it(), 'take.php', '<?php echo strlen(file_get_contents("php://input"));')
-    const post = (length: number) => ask(it().rehearsal, { url: `${site}/take.php`, method: 'POST', body: 'x'.repeat(length) })
+    const post = (length: number) =>
+      requestFromHost(it().rehearsal, { url: `${site}/take.php`, method: 'POST', body: 'x'.repeat(length) })
     assert.equal((await post(500_000)).body, '500000')
     // Caddy answers before it has read all, and closes: where that reaches us while we write, the answer is lost, and asked for again.
     await answered(it().rehearsal, { url: `${site}/take.php`, method: 'POST', body: 'x'.repeat(2_000_000) }, 413)
@@ -84,7 +85,7 @@ session_start(); $_SESSION['n'] = 1; session_write_close();
 echo get_current_user(), ' ', ini_get('display_errors') ? 'tells errors' : 'tells none', ' ', file_exists(session_save_path() . '/sess_' . session_id()) ? 'session' : 'none';`,
     )
     assert.equal(await body('broken.php'), 'xouser tells none session')
-    const { headers } = await ask(it().rehearsal, { url: `${site}/broken.php` })
+    const { headers } = await requestFromHost(it().rehearsal, { url: `${site}/broken.php` })
     assert.equal(headers['x-powered-by'], undefined)
     assert.match(String(headers['set-cookie']), /; secure; HttpOnly/)
     assert.equal(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { answered, ask } from '../../../src/rehearsal/web.ts'
+import { answered, requestFromHost } from '../../../src/rehearsal/web.ts'
 import { sh } from '../../../src/sh.ts'
 import { edit, provision, told } from '../harness.ts'
 import type { Installed } from '../install.ts'
@@ -29,7 +29,7 @@ ${closed ? sh`printf '%s\n' /etc/passwd /etc/hostname / /tmp /proc/self/environ`
       secrets: Buffer.from(secrets.trim()).toString('base64'),
       ...(closed ? { closed: '1' } : {}),
     })
-    const { status, body } = await ask(it().rehearsal, {
+    const { status, body } = await requestFromHost(it().rehearsal, {
       url: `${site}/climb.php`,
       method: 'POST',
       body: form.toString(),
@@ -58,7 +58,7 @@ mkdir -p ${`${root}/writable`}`)
     await page(it(), 'climb.php', climb)
     await it().host.must(sh`chown web-ouestline-xyz: ${`${root}/writable`}`)
     assert.equal((await answered(it().rehearsal, { url: `${other}/config.php` })).body, 'run by web-cinay-eu')
-    assert.equal((await ask(it().rehearsal, { url: `${other}/picture.txt` })).body, 'a picture\n')
+    assert.equal((await requestFromHost(it().rehearsal, { url: `${other}/picture.txt` })).body, 'a picture\n')
     assert.equal(
       await it().host.must(
         sh`stat -c '%a %U:%G' ${root} ${others} ${`/var/lib/php/sites/${site}`} ${`/var/lib/php/sites/${other}`}`,
@@ -99,8 +99,8 @@ chown -R web-ouestline-xyz: uploads writable`)
       'writable/a.php5',
       'writable/a.phar',
     ])
-      assert.equal((await ask(it().rehearsal, { url: `${site}/${name}` })).status, 404, name)
-    assert.doesNotMatch((await ask(it().rehearsal, { url: `${site}/writable/a.PhP` })).body, /run|<\?php/)
+      assert.equal((await requestFromHost(it().rehearsal, { url: `${site}/${name}` })).status, 404, name)
+    assert.doesNotMatch((await requestFromHost(it().rehearsal, { url: `${site}/writable/a.PhP` })).body, /run|<\?php/)
   })
 
   test('walls: a host on which one user ran the pages of all sites: what that one owned goes to the user of each', async () => {
@@ -137,7 +137,7 @@ chmod 755 .`)
     const changed = await it().correct()
     assert.ok(changed.includes(`directory:${others}`), changed.join())
     assert.equal((await answered(it().rehearsal, { url: `${other}/picture.txt` })).body, 'a picture\n')
-    assert.equal((await ask(it().rehearsal, { url: `${other}/config.php` })).status, 404)
+    assert.equal((await requestFromHost(it().rehearsal, { url: `${other}/config.php` })).status, 404)
     await it().settled()
   })
 }
