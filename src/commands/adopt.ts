@@ -37,7 +37,7 @@ export async function adopt(options: OpenOptions, io: Io, out: (line: string) =>
       const path = drift.resource.id.slice('file:'.length)
       out('')
       out(`# ${drift.resource.id} is declared by ${step.id}. Where an inventory field says this, change that. Else, to keep it,`)
-      out(`# put this into the list of a playbook of your own, in place of ours (see the README):`)
+      out(`# put this into the list of a playbook of your own, in place of ours (docs/guides/own-playbook.md):`)
       out(`file({ path: ${JSON.stringify(path)}, content: ${JSON.stringify(texts[i])} })`)
     }
     return 2
