@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { arm } from '../../src/arm.ts'
 import type { Image } from '../../src/rehearsal/image.ts'
 import { bare, oneSession, sshSocket, ufwOn } from '../../src/rehearsal/images.ts'
 import { until } from '../../src/rehearsal/local.ts'
@@ -92,6 +93,23 @@ describe('locked out', { concurrency: true }, () => {
     assert.match(history.at(-1)!, /\t\t\{"step":"access\/harden-sshd","id":"undo",.*"to":"undone: no new login confirmed it"/)
     await asDelivered(operator)
     await endsWell(operator)
+  })
+
+  test('an undo that takes longer than systemd lets a service start ends well, and leaves no failed unit', async () => {
+    const host = await rehearsal.addHost('slow', ready(bare))
+    await host.must(sh`mkdir -p /etc/systemd/system.conf.d
+printf '[Manager]\nDefaultTimeoutStartSec=2s\n' >/etc/systemd/system.conf.d/short.conf
+systemctl daemon-reexec
+echo old >/etc/guarded
+session=
+${arm({ save: ['/etc/guarded'], undo: sh`sleep 4`, login: 'current port' }, 'test/slow', '0123456789abcdef')}
+echo new >/etc/guarded
+systemctl start provision-undo.service`)
+    assert.equal(
+      await host.must(sh`cat /etc/guarded; ls -d /var/lib/provision/undo* /etc/systemd/system/provision-undo.* 2>/dev/null || :`),
+      'old\n',
+    )
+    assert.equal(await host.must(sh`systemctl list-units --all --no-legend 'provision-undo*'`), '')
   })
 
   test('an sshd that does not start; on a host where systemd listens for it', async () => {
