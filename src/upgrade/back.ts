@@ -82,7 +82,10 @@ arm() {
 }
 ${finish(`${recipe.state}.failed`)}`
 
-/** From its rename on nothing goes back, and everybody is let in; what a death leaves then, the next upgrade removes. */
+/**
+ * From its rename on nothing goes back, and everybody is let in; what a death leaves then, the next upgrade removes. No daemon-reload: the
+ * unit of the boot runs it, and systemd would hold that, once its file is gone, to the 90 s of an ordinary service.
+ */
 const finish = (failed: string): Sh => sh`
 finish() {
   sync
@@ -91,6 +94,5 @@ finish() {
   nft delete table inet provision_upgrade 2>/dev/null
   systemctl -q disable provision-upgrade.service
   rm -f ${bootUnit}
-  systemctl daemon-reload
   rm -rf -- ${failed} "$provision/upgrade.done"
 }`
