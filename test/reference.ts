@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
-import { server as playbooks } from '../playbooks/index.ts'
+import { type Context, server as playbooks } from '../playbooks/index.ts'
 import { secretTag } from '../src/inventory/yaml.ts'
 import { Server } from '../src/inventory.ts'
 import type { ArtifactOrigin } from '../src/kinds/artifact.ts'
@@ -17,14 +17,6 @@ export function referenceServer(change: (raw: Record<string, unknown>) => void =
   return known(Server.parse(raw)) as Server
 }
 
-/** All its playbooks, with made-up origins. */
-export const referencePlaybooks = (server: Server): readonly Playbook[] =>
-  playbooks(server, {
-    prune: true,
-    reboot: true,
-    origins: { maddy: origin('maddy'), caddy: origin('caddy'), nebula: origin('nebula'), 'acme.sh': origin('acme.sh') },
-  })
-
 const origin = (name: string): ArtifactOrigin => ({
   version: '1',
   origin: {
@@ -32,6 +24,16 @@ const origin = (name: string): ArtifactOrigin => ({
     arm64: { text: () => `${name} 1 arm64`, sha256: () => 'b'.repeat(64) },
   },
 })
+
+/** What playbooks are given besides a server, with invented origins. */
+export const referenceContext: Context = {
+  prune: true,
+  reboot: true,
+  origins: { maddy: origin('maddy'), caddy: origin('caddy'), nebula: origin('nebula'), 'acme.sh': origin('acme.sh') },
+}
+
+/** All playbooks of a server. */
+export const referencePlaybooks = (server: Server): readonly Playbook[] => playbooks(server, referenceContext)
 
 /** What a node of nebula must have: nothing but PEM of one network gets as far as a script. */
 export const credentials: ReadonlyMap<string, string> = (() => {

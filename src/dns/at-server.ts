@@ -66,7 +66,7 @@ export async function seenAt(
     return [answer.type === 'TXT' ? { ...said, parts: txtPieces(answer) } : said]
   })
   if (own.every((said) => said.type !== 'CNAME')) return own.filter((said) => said.type === type)
-  // For a web site an alias is as good as what it leads to. A mail server may have none: RFC 2181, 10.3.
+  // For a web site an alias is as good as what it leads to. A mail server may have none: RFC 2181 10.3.
   const led = answers.flatMap((answer): readonly Said[] => {
     const data = answer.type === type ? dataOf(answer) : undefined
     return data === undefined ? [] : [{ name, type, data }]

@@ -108,7 +108,7 @@ function question(
   return encode({
     type: 'query',
     id,
-    // AD in a query: it may say so in its answer (RFC 6840, 5.7).
+    // AD in a query: it may say so in its answer (RFC 6840 5.7).
     flags: (recursion ? RECURSION_DESIRED : 0) | (dnssec ? AUTHENTIC_DATA : 0) | (unchecked ? CHECKING_DISABLED : 0),
     questions: [{ name, type }],
     // 1232 bytes pass everywhere unbroken.

@@ -12,7 +12,7 @@ export interface Pace {
 /** Signatures of maddy are good for five days; a mail may be looked at again after it has waited in queues. */
 export const dkimPace: Pace = { settle: 0, keep: 7 * 86_400 }
 
-/** Twice the TTL: who has asked right before has asked again by then, and a name server that lags has been told. RFC 7671, 8.1. */
+/** Twice the TTL: who has asked right before has asked again by then, and a name server that lags has been told. RFC 7671 8.1. */
 export const tlsaPace: Pace = { settle: 2 * shortTtl, keep: 2 * shortTtl }
 
 /** What comes next for a key: something to do, or a moment to wait for. */

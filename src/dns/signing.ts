@@ -28,7 +28,7 @@ export function signingOf({ zone, above, own }: SigningSeen): Signing {
   if (above.length === 0 || own.length === 0) return undefined
   const known = above.flat()
   if (known.length === 0) return own.some(({ keys }) => keys.length > 0) ? 'no DS' : 'unsigned'
-  // A digest that nobody checks here makes the zone unsigned for whoever does not know it either: RFC 4035, 5.2.
+  // A digest that nobody checks here makes the zone unsigned for whoever does not know it either: RFC 4035 5.2.
   if (known.every(({ digestType }) => !(digestType in digests))) return undefined
   return own.some(({ keys }) => hasKey(zone, known, keys)) ? 'signed' : 'wrong DS'
 }
@@ -188,7 +188,7 @@ const digests: Readonly<Record<number, string>> = { 1: 'sha1', 2: 'sha256', 4: '
 const hasKey = (zone: string, known: readonly DsData[], keys: readonly DnskeyData[]): boolean =>
   known.some((ds) => keys.some((key) => isOf(ds, zone, key)))
 
-/** A DS is of a key: RFC 4034, 5.1.4. */
+/** A DS is of a key: RFC 4034 5.1.4. */
 function isOf({ keyTag, algorithm, digestType, digest }: DsData, zone: string, key: DnskeyData): boolean {
   const data = Buffer.concat([u16(key.flags), Buffer.from([3, key.algorithm]), key.key])
   const hash = digests[digestType]

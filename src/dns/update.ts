@@ -74,7 +74,7 @@ const fudge = 300
 
 const uint48 = (value: number): Buffer => Buffer.concat([u16(Math.floor(value / 2 ** 32)), u32(value % 2 ** 32)])
 
-/** What is signed besides the message: RFC 8945, 4.3.3. */
+/** What is signed besides the message: RFC 8945 4.3.3. */
 const variables = ({ name, algorithm }: TsigKey, time: number, error: number, other: Buffer): Buffer =>
   Buffer.concat([
     wireName(name),

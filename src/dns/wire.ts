@@ -1,7 +1,7 @@
 import { type Answer, encode } from 'dns-packet'
 import type { Said } from './record.ts'
 
-/** A record's numbers on the wire: RFC 1035, 3.2.2, and RFC 2136 for the classes that only updates have. */
+/** A record's numbers on the wire: RFC 1035 3.2.2, and RFC 2136 for the classes that only updates have. */
 export const types = {
   A: 1,
   NS: 2,

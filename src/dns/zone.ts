@@ -53,7 +53,7 @@ function relative(name: string, zone: string): string {
   return name.endsWith(`.${zone}`) ? name.slice(0, -zone.length - 1) : `${name}.`
 }
 
-/** A TXT in pieces of at most 255 bytes, each in quotes; what is no plain ASCII as \DDD: RFC 1035, 5.1. */
+/** A TXT in pieces of at most 255 bytes, each in quotes; what is no plain ASCII as \DDD: RFC 1035 5.1. */
 function quoted(text: string): string {
   const bytes = Buffer.from(text)
   const pieces = Array.from({ length: Math.max(1, Math.ceil(bytes.length / 255)) }, (_, i) =>

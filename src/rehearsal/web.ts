@@ -24,7 +24,7 @@ export async function answered(rehearsal: Rehearsal, question: HostRequest, stat
 }
 
 /**
- * The versions of QUIC that 443/udp speaks: it tells them to whoever comes with one that nobody has (RFC 9000, 6.1).
+ * The versions of QUIC that 443/udp speaks: it tells them to whoever comes with one that nobody has (RFC 9000 6.1).
  * 1 is what HTTP/3 runs on.
  */
 export function quicVersions({ host }: Rehearsal): Promise<readonly number[]> {

@@ -8,7 +8,7 @@ export type AgentKey = PublicKey & { readonly comment: string }
 const listLimitMs = 3000
 
 /**
- * The keys that an agent holds, of whatever type: ssh2 leaves out those of security keys. RFC draft-miller-ssh-agent-14.
+ * The keys that an agent holds, of whatever type: ssh2 leaves out those of security keys. draft-miller-ssh-agent-14.
  * Throws a plain Error, in a few words, when the agent does not answer.
  */
 export async function listKeys(socket: string): Promise<readonly AgentKey[]> {

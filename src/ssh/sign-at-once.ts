@@ -2,7 +2,7 @@ import type { Client, ParsedKey } from 'ssh2'
 
 /**
  * Has a client sign with an ed25519 key file at once, where ssh2 first asks whether the host would take the key: a round trip less, and a
- * host that refuses the key refuses it just the same (RFC 4252, section 7). ssh2 has no setting for it, so this reaches into it; where a
+ * host that refuses the key refuses it just the same (RFC 4252 7). ssh2 has no setting for it, so this reaches into it; where a
  * later ssh2 looks otherwise, nothing changes. Keys of an agent are still asked about first: some make their owner touch them.
  */
 export function signAtOnce(client: Client): void {

@@ -38,10 +38,10 @@ export function* spf(zone: LintedZone): Iterable<LintRemark> {
   for (const [name, records] of Map.groupBy(all, (record) => record.name)) {
     const [, second] = records
     if (second !== undefined)
-      yield remark(second, 'error', `${name} has ${records.length} SPF records: with more than one, none counts (RFC 7208, 4.5)`)
+      yield remark(second, 'error', `${name} has ${records.length} SPF records: with more than one, none counts (RFC 7208 4.5)`)
   }
   for (const record of zone.records.filter(({ type }) => type === 'SPF'))
-    yield remark(record, 'warning', 'the type SPF is gone: a TXT says it (RFC 7208, 3.1)')
+    yield remark(record, 'warning', 'the type SPF is gone: a TXT says it (RFC 7208 3.1)')
   for (const record of all) yield* spfTerms(zone, record)
   for (const host of mailHosts(zone))
     if (zone.holds(host) && zone.at(host, 'TXT').filter(isSpf).length === 0)
@@ -61,14 +61,14 @@ function* spfTerms(zone: LintedZone, record: ZoneLine): Iterable<LintRemark> {
   if (strange.length > 0) yield remark(record, 'error', `SPF with what it does not know fails as a whole: ${strange.join(' ')}`)
   const count = lookups(zone, record.name, terms, new Set())
   if (count > 10)
-    yield remark(record, 'error', `SPF costs ${count} look-ups, and with more than 10 it fails for everybody (RFC 7208, 4.6.4)`)
+    yield remark(record, 'error', `SPF costs ${count} look-ups, and with more than 10 it fails for everybody (RFC 7208 4.6.4)`)
   const end = terms.find((term) => /^[+?~-]?all$/i.test(term))
   if (end === undefined && !terms.some((term) => /^redirect=/i.test(term)))
     yield remark(record, 'warning', 'SPF has no “all”: it forbids nobody', '-all')
   if (end !== undefined && /^(?:\+|\?)?all$/i.test(end))
     yield remark(record, 'error', `SPF ends in ${end}: everybody may send`, '-all')
   if (terms.some((term) => /^[+?~-]?ptr(?::|$)/i.test(term)))
-    yield remark(record, 'warning', 'SPF with ptr is slow, and many skip it (RFC 7208, 5.5)')
+    yield remark(record, 'warning', 'SPF with ptr is slow, and many skip it (RFC 7208 5.5)')
   if (terms.some((term) => /^\+?a$/i.test(term)) && webIsElsewhere(zone, record.name))
     yield remark(
       record,
@@ -109,7 +109,7 @@ export function* dmarc(zone: LintedZone): Iterable<LintRemark> {
       )
     return
   }
-  if (second !== undefined) yield remark(second, 'error', 'two DMARC records count for nothing (RFC 7489, 6.6.3)')
+  if (second !== undefined) yield remark(second, 'error', 'two DMARC records count for nothing (RFC 7489 6.6.3)')
   const tags = tagsOf(textOf(record))
   const policies = ['none', 'quarantine', 'reject']
   if (!policies.includes(tags.get('p') ?? ''))
@@ -144,7 +144,7 @@ export function* mtaStsRule(zone: LintedZone): Iterable<LintRemark> {
     const id = tagsOf(text).get('id')
     if (!/^v=STSv1\s*;/.test(text)) yield remark(record, 'error', `has to begin with v=STSv1; and says ${text}`)
     else if (id === undefined || !/^[A-Za-z0-9]{1,32}$/.test(id))
-      yield remark(record, 'error', `its id is ${id ?? 'missing'}: up to 32 letters and digits (RFC 8461, 3.1)`)
+      yield remark(record, 'error', `its id is ${id ?? 'missing'}: up to 32 letters and digits (RFC 8461 3.1)`)
     else if (zone.policyId !== undefined && id !== zone.policyId)
       yield remark(
         record,

@@ -46,7 +46,7 @@ export function* aliases(zone: LintedZone): Iterable<LintRemark> {
       yield remark(
         record,
         'error',
-        `${record.type} leads to ${target.name}, which is an alias: it has to have an address of its own (RFC 2181, 10.3)`,
+        `${record.type} leads to ${target.name}, which is an alias: it has to have an address of its own (RFC 2181 10.3)`,
       )
     else if (/^[\d.]+$/.test(target.written.replace(/\.$/, '')))
       yield remark(record, 'error', `${record.type} leads to a name, not to an address: ${target.written}`)

@@ -39,7 +39,7 @@ export function* ttls(zone: LintedZone): Iterable<LintRemark> {
   for (const [, records] of Map.groupBy(zone.records, ({ name, type }) => `${name} ${type}`)) {
     const odd = records.find(({ ttl }) => ttl !== records[0]?.ttl)
     if (odd !== undefined)
-      yield remark(odd, 'warning', `${odd.type} of one name have TTLs of their own: they go together (RFC 2181, 5.2)`)
+      yield remark(odd, 'warning', `${odd.type} of one name have TTLs of their own: they go together (RFC 2181 5.2)`)
   }
   const soa = zone.records.find(({ type }) => type === 'SOA')
   const negative = Number(soa?.fields[6]?.text ?? 0)
@@ -77,7 +77,7 @@ export function* tlsaRule(zone: LintedZone): Iterable<LintRemark> {
     else if (length !== undefined && hex.length !== length)
       yield remark(record, 'error', `its digest has ${hex.length} hex digits instead of ${length}`)
     else if (record.name.startsWith('_25.') && usage < '2')
-      yield remark(record, 'warning', 'usage 0 and 1 are not for mail: senders skip it (RFC 7672, 3.1.3)', `3 1 1 …`)
+      yield remark(record, 'warning', 'usage 0 and 1 are not for mail: senders skip it (RFC 7672 3.1.3)', `3 1 1 …`)
   }
 }
 

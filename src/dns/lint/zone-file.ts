@@ -27,7 +27,7 @@ export interface ZoneFault {
   readonly message: string
 }
 
-/** A zone file: its records, and what of it is none. RFC 1035, 5.1, with BIND's $TTL. */
+/** A zone file: its records, and what of it is none. RFC 1035 5.1, with BIND's $TTL. */
 export interface ZoneFile {
   /** The zone: where its SOA stands, else its first origin. */
   readonly zone: string

@@ -3,7 +3,7 @@ import { blind, type Check, each, error, type Finding, ok } from '../check.ts'
 import type { OutsideDns } from '../dns.ts'
 import { addressesToCheck, type Place } from '../patient.ts'
 
-/** Lists of addresses from which mail is not taken. A list that does not know its own test entries is not asked: RFC 5782, 5. */
+/** Lists of addresses from which mail is not taken. A list that does not know its own test entries is not asked: RFC 5782 5. */
 export const blocklists: Check = {
   id: 'blocklists',
   title: 'neither address is on a blocklist',
