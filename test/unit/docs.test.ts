@@ -84,6 +84,21 @@ test('docs: a manual page is written “name(8)”, and its section is one that 
   assert.deepEqual(wrong, [])
 })
 
+test('docs: a page is written in plain English', () => {
+  const stumbles =
+    /\b(told|made up|stands|by itself|by themselves|looked at|shall|whoever|another one|somebody else’s|of somebody else|at work|dead run|sees to|takes ours along|is no (?=[a-z]))/i
+  const wrong = pages.flatMap((one) =>
+    proseOf(one)
+      .replaceAll(/`[^`]*`|\*[^*\n]+\*/g, '')
+      .split('\n')
+      .flatMap((line) => {
+        const word = stumbles.exec(line)?.[0]
+        return word === undefined ? [] : [`${one.path}: ${word}: ${line.trim()}`]
+      }),
+  )
+  assert.deepEqual(wrong, [])
+})
+
 for (const block of blocksIn('yaml'))
   test(`docs: the inventory accepts the example of ${at(block)}`, () => {
     const { document } = readYaml(at(block), block.text)
