@@ -28,7 +28,10 @@ export interface Kind<Desired, Current> {
   readonly name: string
   /** Which thing on the host this is: a path, a unit, a package. Unique within the kind. */
   key(desired: Desired): string
-  /** One fragment of sh that reads the state of them all. It exits non-zero only when it could not look. */
+  /**
+   * One fragment of sh that reads the state of them all. It exits non-zero only when it could not look, and it says what is absent:
+   * one that prints nothing has said nothing, and all that it was asked for is unknown.
+   */
   probe(all: readonly Desired[]): Sh
   /** What the fragment printed, as one state for every key. What is absent says so; a key left out is unknown. */
   parse(output: string, all: readonly Desired[]): ReadonlyMap<string, Current>

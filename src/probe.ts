@@ -96,6 +96,8 @@ function readGroup({ kind, resources }: KindGroup, { code, stdout, stderr }: Sec
   if (code === -1) return unknown('the probe did not end')
   if (code === ended) return unknown(`the probe of ${kind.name} ${stderr}`)
   if (code !== 0) return unknown(lastLine(stderr) || `the probe of ${kind.name} ended with exit code ${code}`)
+  // Whatever its parser makes of that: nothing was said, of anything.
+  if (stdout.trim() === '') return unknown(lastLine(stderr) || `the probe of ${kind.name} printed nothing`)
   const states = parsed(kind, stdout, resources)
   if (states instanceof Error) return unknown(`what the host printed cannot be read: ${states.message}`)
   return resources.map(({ id, desired }) => {

@@ -86,7 +86,7 @@ const absent: Readonly<Record<string, (key: string, desired: unknown) => string>
   hostname: () => 'running a\nfile a\n',
   ipv6: () => 'off\nhelper\nend\n',
   'time-zone': () => 'link a\nfile a\n',
-  locales: () => 'default \n',
+  locales: () => 'have C\ndefault \n',
   'sshd-settings': () => 'port 22\nend\n',
   'served-certificate': () => 'mail 25 none\n',
 }

@@ -16,11 +16,15 @@ interface State {
 export const hostname = defineKind<Hostname, State>({
   name: 'hostname',
   key: ({ name }) => name,
+  // An assignment fails where its command fails, so that a host that cannot say its name is not taken for one without.
   probe: () => sh`
-printf 'running %s\n' "$(cat /proc/sys/kernel/hostname)"
-printf 'file %s\n' "$(cat /etc/hostname 2>/dev/null)"`,
+running=$(cat /proc/sys/kernel/hostname)
+file=
+[ ! -e /etc/hostname ] || file=$(cat /etc/hostname)
+printf 'running %s\nfile %s\n' "$running" "$file"`,
   parse: (output, all) => {
-    const [, running = '', file = ''] = /^running (.*)\nfile (.*)$/m.exec(output) ?? []
+    const [, running, file] = /^running (.*)\nfile (.*)$/m.exec(output) ?? []
+    if (running === undefined || file === undefined) return new Map()
     return new Map(all.map(({ name }) => [name, { running, file }] as const))
   },
   diff: ({ name }, have) => changedFields({ running: name, file: name }, have),

@@ -20,8 +20,11 @@ export const locales = defineKind<Locales, State>({
 locale -a | sed 's/^/have /'
 printf 'default %s\n' "$(sed -n 's/^LANG="\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' /etc/default/locale 2>/dev/null)"`,
   parse: (output) => {
-    const generated = [...output.matchAll(/^have (.*)$/gm)].map(([, name]) => name!).filter((name) => !builtin.test(name))
-    return new Map([['system', { generated, default: /^default (.*)$/m.exec(output)?.[1] ?? '' }]])
+    const all = [...output.matchAll(/^have (.*)$/gm)].map(([, name]) => name!)
+    const one = /^default (.*)$/m.exec(output)?.[1]
+    // Every system has C: a list without it is none.
+    if (all.length === 0 || one === undefined) return new Map()
+    return new Map([['system', { generated: all.filter((name) => !builtin.test(name)), default: one }]])
   },
   diff: (wanted, have) => {
     const [to, from] = [wanted.generated.map(alike).toSorted().join(' '), have.generated.map(alike).toSorted().join(' ')]

@@ -19,7 +19,8 @@ export const timeZone = defineKind<TimeZone, State>({
 printf 'link %s\n' "$(readlink /etc/localtime)"
 printf 'file %s\n' "$(cat /etc/timezone 2>/dev/null)"`,
   parse: (output) => {
-    const [, link = '', file = ''] = /^link (.*)\nfile (.*)$/m.exec(output) ?? []
+    const [, link, file] = /^link (.*)\nfile (.*)$/m.exec(output) ?? []
+    if (link === undefined || file === undefined) return new Map()
     return new Map([['system', { link: link.replace(/^.*\/zoneinfo\//, ''), file }]])
   },
   diff: ({ name }, have) => changedFields({ link: name, file: name }, have),

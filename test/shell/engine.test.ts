@@ -18,6 +18,7 @@ import { compare } from '../../src/converge.ts'
 import { defineKind } from '../../src/kind.ts'
 import { directory } from '../../src/kinds/directory.ts'
 import { file } from '../../src/kinds/file.ts'
+import { hostname } from '../../src/kinds/hostname.ts'
 import { plan } from '../../src/plan.ts'
 import { compile, probe, read } from '../../src/probe.ts'
 import { Secret } from '../../src/secret.ts'
@@ -300,6 +301,36 @@ test('converge: a secret is in no error', async () => {
   const secret = new Secret('s', () => 'correct horse')
   const one = step('Do it', [thing(sh`echo it bad`, sh`echo refused: ${secret} >&2; exit 1`)({ name: 'it' })])
   await assert.rejects(converge(shell, one), { message: 'correcting thing:it failed with exit code 1: refused: (secret)' })
+})
+
+test('probe: nothing printed is unknown, whatever the kind makes of it', async () => {
+  const careless = defineKind<{ name: string }, string>({
+    name: 'careless',
+    key: ({ name }) => name,
+    probe: () => sh`printf '\n'`,
+    parse: (output, all) => new Map(all.map(({ name }) => [name, output.trim()])),
+    diff: (_, have) => [{ field: 'state', from: have, to: 'there' }],
+    apply: () => sh`:`,
+  })
+  const { states } = await probe(shell, [careless({ name: 'it' })])
+  assert.deepEqual(states.get('careless:it'), { type: 'unknown', why: 'the probe of careless printed nothing' })
+})
+
+test('hostname: a host that cannot say its name is unknown', () => {
+  const { kind, desired } = hostname({ name: 'a.b' })
+  const { text } = kind.probe([desired])
+  const run = (script: string) => spawnSync('dash', ['-e'], { input: script, encoding: 'utf8' })
+  assert.equal(kind.parse(run(text).stdout, [desired]).size, 1)
+  assert.notEqual(run(text.replaceAll('/proc/sys/kernel/hostname', '/nowhere/hostname')).status, 0)
+})
+
+test('step and playbook: what a condition leaves out is left out', () => {
+  const one = file({ path: '/a', content: '' })
+  assert.deepEqual(step('A', [false, one, undefined]).resources, [one])
+  assert.deepEqual(
+    playbook('p', [undefined, step('A', [one]), false, step('Empty', [undefined])]).steps.map(({ id }) => id),
+    ['p/a'],
+  )
 })
 
 test('plan: an id that is declared in two steps is refused, with both', async () => {

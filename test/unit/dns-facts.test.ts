@@ -103,7 +103,9 @@ test('certificate: a file that holds none is replaced; it is not unknown', async
 
 test('probe: what a kind cannot read is unknown, and hides no other kind', async () => {
   const kind = (name: string, parse: () => ReadonlyMap<string, string>) =>
-    defineKind<string, string>({ name, key: (id) => id, probe: () => sh`:`, parse, diff: () => [], apply: () => sh`:` })('it')
+    defineKind<string, string>({ name, key: (id) => id, probe: () => sh`echo read`, parse, diff: () => [], apply: () => sh`:` })(
+      'it',
+    )
   const odd = kind('odd', () => {
     throw new SyntaxError('Unexpected end of JSON input')
   })

@@ -451,6 +451,9 @@ const cases: readonly (readonly [string, Resource, string, readonly string[] | '
     'running vmi1\nfile vmi1\n',
     ['running vmi1 → a.b', 'file vmi1 → a.b'],
   ],
+  ['hostname: no answer is unknown', hostname({ name: 'a.b' }), 'running a.b\n', 'unknown'],
+  ['time-zone: no answer is unknown', timeZone({ name: 'Europe/Paris' }), 'link \n', 'unknown'],
+  ['locales: no list is unknown', locales({ generated: ['en_US.UTF-8'], default: 'en_US.UTF-8' }), 'default \n', 'unknown'],
   [
     'time-zone: link and file',
     timeZone({ name: 'Europe/Paris' }),
