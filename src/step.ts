@@ -33,10 +33,13 @@ export interface Playbook {
   readonly steps: readonly Step[]
 }
 
+/** An item of a step or playbook, or what a condition leaves of it: `port !== undefined && file({ … })`. */
+export type Item<T> = T | false | undefined
+
 /** A step that is corrected on the connection that the run has. */
-export function step(what: string | Pick<Step, 'title' | 'risk'>, resources: readonly Resource[]): Step {
+export function step(what: string | Pick<Step, 'title' | 'risk'>, resources: readonly Item<Resource>[]): Step {
   const named = typeof what === 'string' ? { title: what } : what
-  return { id: kebab(named.title), ...named, resources }
+  return { id: kebab(named.title), ...named, resources: items(resources) }
 }
 
 /** A step whose one resource is corrected by a reboot. It stands where the admin can log in with a key already. */
@@ -46,13 +49,15 @@ export const rebootStep = (title: string, resource: Resource): Step => ({
 })
 
 /** A step that the host undoes by itself, within 90 seconds or at its next boot, unless a new login confirms it. */
-export function guardedStep(title: string, resources: readonly Resource[], guard: Guard): Step {
+export function guardedStep(title: string, resources: readonly Item<Resource>[], guard: Guard): Step {
   return { ...step({ title, risk: 'lock-out: undone by the host unless a new login works' }, resources), guard }
 }
 
 /** Steps under the name of their playbook. Throws a plain Error when a title stands twice. */
-export function playbook(id: string, steps: readonly Step[]): Playbook {
-  const named = steps.filter(({ resources }) => resources.length > 0).map((one) => ({ ...one, id: `${id}/${one.id}` }))
+export function playbook(id: string, steps: readonly Item<Step>[]): Playbook {
+  const named = items(steps)
+    .filter(({ resources }) => resources.length > 0)
+    .map((one) => ({ ...one, id: `${id}/${one.id}` }))
   const twice = named.find((one, i) => named.findIndex((other) => other.id === one.id) !== i)
   if (twice !== undefined) throw new Error(`${twice.id}: two steps of this playbook have that title`)
   return { id, steps: named }
@@ -63,6 +68,9 @@ export const buildingOn = ({ id, steps }: Playbook, others: readonly string[]): 
   id,
   steps: steps.map((one) => ({ ...one, buildsOn: others })),
 })
+
+const items = <T extends object>(all: readonly Item<T>[]): readonly T[] =>
+  all.filter((one): one is Exclude<typeof one, false | undefined> => one !== false && one !== undefined)
 
 const kebab = (title: string): string =>
   title
