@@ -167,6 +167,6 @@ async function playbooksOf({ dir, embedded }: Inventory): Promise<typeof ourServ
   const file = !embedded && existsSync(theirs) ? pathToFileURL(theirs) : ours
   const module = (await import(file.href)) as { readonly server?: (server: Server, context: Context) => readonly Playbook[] }
   if (typeof module.server !== 'function')
-    throw new ProvisionError(theirs, 'exports no function “server”', 'see the README: a playbook of your own')
+    throw new ProvisionError(theirs, 'exports no function “server”', 'docs/guides/own-playbook.md shows one')
   return module.server
 }
