@@ -264,3 +264,22 @@ test('docs: the redis of the example saves where its unit may write', () => {
   // redis-server.service of Debian: ProtectSystem=strict, ReadWritePaths=-/var/lib/redis.
   assert.match(example?.block.text ?? '', /\\ndir \/var\/lib\/redis\\n/)
 })
+
+test('docs: every step of a run that is shown is one that there is', () => {
+  const own = examples.flatMap(({ block }) =>
+    [...block.text.matchAll(/playbook\('(\w+)', \[([\s\S]*?)^ {2}\]\),$/gm)].flatMap(([, id, steps]) =>
+      [...steps!.matchAll(/step\('([^']+)'/g)].map(([, title]) => `${id}/${title!.toLowerCase().replaceAll(' ', '-')}`),
+    ),
+  )
+  const there = new Set([...own, ...referencePlaybooks(referenceServer()).flatMap(({ steps }) => steps.map(({ id }) => id))])
+  const shown = pages.flatMap(({ path, text }) =>
+    [...text.matchAll(/^(?:✓ )?([a-z0-9]+\/[a-z-]+)(?:: [A-Z]| \()|"step":"([^"]+)"|--only ([a-z0-9]+\/[a-z-]+)/gm)].map(
+      ([, line, event, only]) => ({ path, id: line ?? event ?? only! }),
+    ),
+  )
+  assert.ok(shown.length > 5, 'none was found: the test is out of date')
+  assert.deepEqual(
+    shown.filter(({ id }) => !there.has(id)),
+    [],
+  )
+})
