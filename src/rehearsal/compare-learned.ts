@@ -1,5 +1,5 @@
 import type { BorgHere } from '../borg-here.ts'
-import { howMuchLearned } from '../restore.ts'
+import { howMuchLearned } from '../kinds/rspamd.ts'
 import { sh } from '../sh.ts'
 import { type Found, rowsIn } from './found.ts'
 import type { Rehearsal } from './open.ts'

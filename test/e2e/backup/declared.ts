@@ -1,5 +1,5 @@
+import { howMuchLearned } from '../../../src/kinds/rspamd.ts'
 import type { Machine } from '../../../src/rehearsal/machine.ts'
-import { howMuchLearned } from '../../../src/restore.ts'
 import { sh } from '../../../src/sh.ts'
 import { edit, untilOn } from '../harness.ts'
 import type { Installed } from '../install.ts'
