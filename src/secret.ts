@@ -1,5 +1,3 @@
-import { inspect } from 'node:util'
-
 /** What stands in every text that a person or a log may see, where a secret was. */
 export const hidden = '(secret)'
 
@@ -16,6 +14,9 @@ export interface SecretFacts {
 
 /** What every copy of this module knows a Secret by: a playbook of one's own may import another copy than the one that runs it. */
 const brand = Symbol.for('provision.Secret')
+
+/** What the inspector asks for: util.inspect.custom, by its name, so that a playbook of one's own needs no types of Node to read ours. */
+const inspected: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 
 /**
  * A value that reaches the host and nobody else. It prints as `(secret)` wherever it is printed by accident:
@@ -72,7 +73,7 @@ export class Secret {
     return hidden
   }
 
-  [inspect.custom](): string {
+  [inspected](): string {
     return hidden
   }
 }

@@ -41,6 +41,8 @@ export function scriptFiles({ resources }: Step): readonly { readonly path: stri
 
 /** The state in which nothing is there yet, as each kind's own probe would print it; else an empty answer. */
 const absent: Readonly<Record<string, (key: string, desired: unknown) => string>> = {
+  // Of the guide: a kind of one's own.
+  alternative: (name) => `${name} none\n`,
   file: (path) => `absent ${path}\n`,
   directory: (path) => `absent ${path}\n`,
   owner: (path) => `other ${path} root:root 640 ${path}/a\nend ${path}\n`,

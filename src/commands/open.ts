@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Context, server as ourServer } from '../../playbooks/index.ts'
@@ -133,9 +133,8 @@ async function prepare(
   const lock = await openLock(inventory.dir, { embedded: inventory.embedded, log })
   const artifacts = artifactSource(server.artifacts, { lock, log })
   await turn()
-  const ours = await playbooksOf(inventory)
-  await turn()
-  const playbooks = knowing(ours(server, { prune, reboot, origins: originsOf(server, artifacts) }), prune)
+  const context = { prune, reboot, origins: originsOf(server, artifacts) }
+  const playbooks = knowing(await playbooksOf(inventory, server, context), prune)
   return { artifacts, playbooks, said }
 }
 
@@ -160,13 +159,13 @@ function originsOf({ artifacts }: Server, source: ArtifactSource): Context['orig
   return { maddy: origin('maddy'), caddy: origin('caddy'), nebula: origin('nebula'), 'acme.sh': origin('acme.sh') }
 }
 
-/** A `playbooks/index.ts` beside the inventory's folder is used instead of ours. Throws ProvisionError when it exports no `server`. */
-async function playbooksOf({ dir, embedded }: Inventory): Promise<typeof ourServer> {
+/** What is declared: by a `playbooks/index.ts` beside the inventory's folder, else by ours. Throws ProvisionError for what is wrong in theirs. */
+async function playbooksOf({ dir, embedded }: Inventory, server: Server, context: Context): Promise<readonly Playbook[]> {
   const theirs = resolve(dir, '..', 'playbooks', 'index.ts')
   const ours = new URL(`../../playbooks/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
-  const file = !embedded && existsSync(theirs) ? pathToFileURL(theirs) : ours
-  const module = (await import(file.href)) as { readonly server?: (server: Server, context: Context) => readonly Playbook[] }
-  if (typeof module.server !== 'function')
-    throw new ProvisionError(theirs, 'exports no function “server”', 'docs/guides/own-playbook.md shows one')
-  return module.server
+  if (!embedded && existsSync(theirs) && pathToFileURL(realpathSync(theirs)).href !== ours.href)
+    return (await import('../own/load.ts')).ownPlaybooks(theirs, server, context)
+  const playbooks = (await import(ours.href)) as { readonly server: typeof ourServer }
+  await turn()
+  return playbooks.server(server, context)
 }

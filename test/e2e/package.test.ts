@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -35,6 +35,33 @@ after(async () => {
   rmSync(scratch, { recursive: true, force: true })
 })
 
+/** As somebody writes it who has only the package. */
+const playbook = (
+  name: string,
+) => `import { changedFields, type Context, defineKind, file, playbook, server as ours, type Server, sh, step } from 'provision'
+
+interface Mark {
+  readonly path: string
+}
+
+const mark = defineKind<Mark, { readonly state: string }>({
+  name: 'mark',
+  key: ({ path }) => path,
+  probe: (all) => sh\`for f in \${all.map(({ path }) => path)}; do if [ -e "$f" ]; then echo "there $f"; else echo "absent $f"; fi; done\`,
+  parse: (output) => new Map([...output.matchAll(/^(there|absent) (.*)$/gm)].map(([, state, path]) => [path!, { state: state! }])),
+  diff: (_, have) => changedFields({ state: 'there' }, have),
+  apply: ({ path }) => sh\`touch -- \${path}\`,
+})
+
+export const server = (s: Server, context: Context) => [
+  ...ours(s, context),
+  playbook('marks', [
+    step('Make the marks', [mark({ path: \`/root/\${${name}}\` }), file({ path: '/root/one', content: 'one\\n', mode: '0600' })]),
+    s.nebula !== undefined && step('Mark the overlay', [mark({ path: '/root/overlay' })]),
+  ]),
+]
+`
+
 /** The command as it was installed, in a folder where nothing of the sources is. */
 const provision = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
   local({
@@ -42,12 +69,13 @@ const provision = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
     env: { ...process.env, ...env },
   })`${process.execPath} ${join(scratch, 'elsewhere', 'node_modules', '.bin', 'provision')} ${args}`
 
-test('package: it has no sources', () => {
+test('package: it has types, and no sources', () => {
   const files = readdirSync(installed, { recursive: true, encoding: 'utf8' })
   assert.deepEqual(
-    files.filter((file) => file.endsWith('.ts')),
+    files.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts')),
     [],
   )
+  assert.ok(files.includes('dist/src/playbook.d.ts'))
   assert.deepEqual(readdirSync(join(installed, 'src')), ['bin.js'])
 })
 
@@ -58,6 +86,28 @@ test('package: it says its version, and lists the steps of the server that comes
   assert.equal(list.exitCode, 0, list.stderr)
   assert.match(list.stdout, /^base$/m)
   assert.match(list.stdout, /^ {2}access\/harden-sshd /m)
+})
+
+test('package: a playbook and a kind of one’s own are written beside it, with types, and nothing else is installed', async () => {
+  const own = join(scratch, 'elsewhere')
+  for (const folder of ['inventory', 'playbooks']) mkdirSync(join(own, folder), { recursive: true })
+  copyFileSync(join(installed, 'inventory', 'xoyize.xyz.yml'), join(own, 'inventory', 'xoyize.xyz.yml'))
+  writeFileSync(join(own, 'playbooks', 'index.ts'), playbook('s.hostname'))
+  const list = await provision(['list', '--host', 'xoyize.xyz', '--inventory', join(own, 'inventory')])
+  assert.equal(list.exitCode, 0, list.stderr)
+  assert.match(list.stdout, /^ {2}access\/harden-sshd /m)
+  assert.match(list.stdout, /^ {2}marks\/make-the-marks {2}Make the marks$/m)
+  assert.equal(list.stderr, '')
+
+  const settings = { module: 'nodenext', target: 'es2024', strict: true, noEmit: true }
+  writeFileSync(join(own, 'tsconfig.json'), JSON.stringify({ compilerOptions: settings, include: ['playbooks'] }))
+  const tsc = fileURLToPath(new URL('node_modules/.bin/tsc', root))
+  const right = await local({ cwd: own })`${process.execPath} ${tsc}`
+  assert.equal(right.stdout, '')
+  writeFileSync(join(own, 'playbooks', 'index.ts'), playbook('s.hostnames'))
+  const wrong = await local({ cwd: own })`${process.execPath} ${tsc}`
+  assert.match(wrong.stdout, /^playbooks\/index\.ts\(19,\d+\): error TS2551: Property 'hostnames' does not exist/)
+  rmSync(join(own, 'playbooks'), { recursive: true })
 })
 
 test('package: it looks at a host', async () => {
