@@ -9,6 +9,7 @@ import { readAnswers } from '../../src/inventory/answers.ts'
 import { readYaml } from '../../src/inventory/yaml.ts'
 import { Server } from '../../src/inventory.ts'
 import { ownPlaybooks } from '../../src/own/load.ts'
+import * as face from '../../src/playbook.ts'
 import { referenceContext, referencePlaybooks, referenceServer } from '../reference.ts'
 import { scriptsOf } from '../scripts.ts'
 import { commands, refusal } from '../support/command-line.ts'
@@ -278,6 +279,14 @@ test('docs: every step of a run that is shown is one that there is', () => {
   assert.ok(shown.length > 5, 'none was found: the test is out of date')
   assert.deepEqual(
     shown.filter(({ id }) => !there.has(id)),
+    [],
+  )
+})
+
+test('docs/guides/own-playbook.md: all that “provision” exports is in it', () => {
+  const said = new Set(codeOf(page('docs/guides/own-playbook.md')))
+  assert.deepEqual(
+    Object.keys(face).filter((name) => !said.has(name)),
     [],
   )
 })
