@@ -63,7 +63,8 @@ const thing = (name: string, looks: Sh) =>
   defineKind<{ name: string }, string>({
     name: `thing-${name}`,
     key: (one) => one.name,
-    probe: () => looks,
+    probe: () => sh`${looks}
+printf 'end\n'`,
     parse: (output) => new Map(output.includes('good') ? [[name, 'good']] : [[name, 'bad']]),
     diff: (_, have) => (have === 'good' ? [] : [{ field: 'state', from: have, to: 'good' }]),
     apply: () => sh`touch ${join(dir, name)}`,
