@@ -63,6 +63,9 @@ export const server = (s: Server, { prune, reboot = false, origins }: Context): 
   })
 }
 
+/** Whether a playbook of that name is one of ours, whether or not the inventory needs it. */
+export const isReference = (id: string): boolean => under.includes(id) || id in buildsOn
+
 /** The playbooks that everything builds on. */
 const under = ['base', 'access']
 

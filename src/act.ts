@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import type { Drift } from './drift.ts'
 import { ProvisionError } from './errors.ts'
 import { keeping, told } from './history.ts'
+import { asks } from './kind.ts'
 import { statePlaces } from './probe.ts'
-import { redact, type Sh, sh } from './sh.ts'
+import { readLater, redact, type Sh, sh } from './sh.ts'
 import type { Shell } from './shell.ts'
 import type { Step } from './step.ts'
 
@@ -93,10 +94,16 @@ printf '%s begin\n' ${nonce}
 ${drift.map(
   (one, i) => sh`printf '%s %s\n' ${nonce} ${i}
 ( set -e
-${one.resource.kind.apply(one.resource.desired, one.current, one.changes)}
+${correction(one)}
 )
 code=$?
 [ "$code" -eq 0 ] || exit "$code"
 ${told(step, one)}`,
 )}`
+}
+
+function correction({ resource, current, changes }: Drift): Sh {
+  const { kind, desired } = resource
+  const made = asks(resource, () => kind.apply(desired, current, changes))
+  return kind.own ? readLater(made) : made
 }

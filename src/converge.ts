@@ -1,6 +1,7 @@
 import { act, type StepListener } from './act.ts'
 import type { Drift } from './drift.ts'
 import { ProvisionError } from './errors.ts'
+import { asks } from './kind.ts'
 import { probe, type Reading, type States } from './probe.ts'
 import type { Shell } from './shell.ts'
 import type { Step } from './step.ts'
@@ -28,7 +29,7 @@ export function compare(step: Step, states: States): StepPlan {
   const compared = known.map(({ resource, current }) => ({
     resource,
     current,
-    changes: resource.kind.diff(resource.desired, current),
+    changes: asks(resource, () => resource.kind.diff(resource.desired, current)),
   }))
   // All of a step is corrected at once, so what only differs because of that is corrected with it.
   const written = compared.filter(({ changes }) => changes.length > 0).flatMap(({ resource: { desired } }) => pathOf(desired))

@@ -1,3 +1,4 @@
+import { ProvisionError } from './errors.ts'
 import type { Secret } from './secret.ts'
 import type { Sh } from './sh.ts'
 
@@ -26,6 +27,10 @@ export interface TextDiff {
  */
 export interface Kind<Desired, Current> {
   readonly name: string
+  /** A kind of an operator's own: what goes wrong in it is theirs to mend, and no fault of ours. */
+  readonly own?: true
+  /** What each field must be, for authors who write without types: checked before a host is asked. */
+  readonly wants?: { readonly [Field in keyof Desired]-?: (value: unknown) => Misfit | undefined }
   /** Which thing on the host this is: a path, a unit, a package. Unique within the kind. */
   key(desired: Desired): string
   /**
@@ -55,6 +60,12 @@ export interface Kind<Desired, Current> {
   among?(desired: Desired, declared: Declared): Desired
 }
 
+/** What is wrong with the value of a field, `is 644, a number`, and what to write instead. */
+export interface Misfit {
+  readonly why: string
+  readonly hint: string
+}
+
 /** What all playbooks of a run declare. */
 export interface Declared {
   /** Each path that is declared, by whatever kind. */
@@ -69,13 +80,37 @@ export interface Resource {
   readonly id: string
   readonly kind: Kind<unknown, unknown>
   readonly desired: unknown
+  /** The id of the step that declares it, once that is known. */
+  readonly step?: string
+}
+
+/** Where a resource is declared: `redis/configure-redis: file:/etc/redis/redis.conf`. */
+export const placeOf = ({ step, id }: Resource): string => (step === undefined ? id : `${step}: ${id}`)
+
+/** What a kind answers about a resource. Throws what it throws; a ProvisionError, of a kind of an operator's own, names the resource. */
+export function asks<T>(resource: Resource, ask: () => T): T {
+  try {
+    return ask()
+  } catch (error) {
+    if (!(error instanceof ProvisionError)) throw error
+    throw Object.assign(new ProvisionError(placeOf(resource), error.message, error.hint), { cause: error.cause })
+  }
 }
 
 /** Turns a kind into the function that playbooks call. */
 export function defineKind<Desired, Current>(kind: Kind<Desired, Current>): (desired: Desired) => Resource {
   // The one erasure: a list of resources holds many kinds. Before and after it everything is typed.
   const erased = kind as unknown as Kind<unknown, unknown>
-  return (desired) => ({ id: `${kind.name}:${kind.key(desired)}`, kind: erased, desired })
+  return (desired) => ({ id: `${kind.name}:${keyIn(kind, desired)}`, kind: erased, desired })
+}
+
+/** Its key, or a question mark where it has none: what lacks is named when all playbooks are checked, with their names. */
+function keyIn<Desired, Current>(kind: Kind<Desired, Current>, desired: Desired): string {
+  try {
+    return (kind.key(desired) as string | undefined) ?? '?'
+  } catch {
+    return '?'
+  }
 }
 
 /** The fields in which two flat states differ, in the order of the first, as changes. */

@@ -44,13 +44,19 @@ export function select(playbooks: readonly Playbook[], only: readonly string[] |
   return steps.filter(({ id }) => only.includes(id) || only.includes(id.split('/')[0]!))
 }
 
-function refuseTwins(steps: readonly Step[]): void {
+/** Throws ProvisionError for a resource that two steps declare, or one step twice. */
+export function refuseTwins(steps: readonly Step[]): void {
   const seen = new Map<string, string>()
-  for (const { title, resources } of steps) {
+  for (const { id: step, resources } of steps) {
     for (const { id } of resources) {
       const other = seen.get(id)
-      if (other !== undefined) throw new ProvisionError(id, `is declared twice: in “${other}” and in “${title}”`)
-      seen.set(id, title)
+      if (other !== undefined)
+        throw new ProvisionError(
+          id,
+          `is declared twice: in ${other} and in ${step}`,
+          'take one of the two away, or change that one',
+        )
+      seen.set(id, step)
     }
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { ProvisionError } from './errors.ts'
-import type { Kind, Resource } from './kind.ts'
-import { type Sh, sh } from './sh.ts'
+import { asks, type Kind, type Resource } from './kind.ts'
+import { readLater, type Sh, sh } from './sh.ts'
 import type { Output, Shell } from './shell.ts'
 import { callOff, overdueMark, sectionLimit, watchdog } from './watchdog.ts'
 
@@ -36,7 +36,7 @@ export async function probe(
   refuseTwins(resources)
   const groups = byKind(resources)
   const nonce = randomBytes(8).toString('hex')
-  const fragments = groups.map(({ kind, resources: all }) => kind.probe(all.map(({ desired }) => desired)))
+  const fragments = groups.map(fragment)
   const sections = read(await shell.run(compile([...also, ...fragments], nonce), silence), nonce, also.length + groups.length)
   const states = new Map(groups.flatMap((group, i) => readGroup(group, sections[also.length + i]!)))
   return { states, also: sections.slice(0, also.length) }
@@ -91,6 +91,11 @@ function byKind(resources: readonly Resource[]): readonly KindGroup[] {
   return [...Map.groupBy(resources, ({ kind }) => kind)].map(([kind, all]) => ({ kind, resources: all }))
 }
 
+function fragment({ kind, resources }: KindGroup): Sh {
+  const read = asks(resources[0]!, () => kind.probe(resources.map(({ desired }) => desired)))
+  return kind.own ? readLater(read) : read
+}
+
 function readGroup({ kind, resources }: KindGroup, { code, stdout, stderr }: Section): readonly (readonly [string, Reading])[] {
   const unknown = (why: string) => resources.map(({ id }) => [id, { type: 'unknown', why }] as const)
   if (code === -1) return unknown('the probe did not end')
@@ -117,11 +122,14 @@ function parsed(
   resources: readonly Resource[],
 ): ReadonlyMap<string, unknown> | Error {
   try {
-    return parse(
-      stdout,
-      resources.map(({ desired }) => desired),
+    return asks(resources[0]!, () =>
+      parse(
+        stdout,
+        resources.map(({ desired }) => desired),
+      ),
     )
   } catch (error) {
+    if (error instanceof ProvisionError) throw error
     return error instanceof Error ? error : new Error(String(error))
   }
 }

@@ -38,6 +38,12 @@ export function lines(all: readonly Sh[]): Sh {
   return sh`${all}`
 }
 
+/** The same, read by the host's sh only when it comes to it: a mistake in it is an error there, and not of the script that it is in. */
+export const readLater = ({ text, shown, secrets }: Sh): Sh => from(`eval ${quote(text)}`, `eval ${quote(shown)}`, secrets)
+
+/** Whether a value was made by the `sh` tag, of whichever copy of this module. */
+export const isSh = (value: unknown): value is Sh => typeof value === 'object' && value !== null && made in value
+
 /** What a host said, with every secret of the script that it answers hidden. */
 export function redact(text: string, { secrets }: Pick<Sh, 'secrets'>): string {
   return secrets.reduce((clean, secret) => (secret === '' ? clean : clean.replaceAll(secret, hidden)), text)
@@ -72,8 +78,6 @@ function piece(value: Value): Piece {
     secrets: pieces.flatMap(({ secrets }) => secrets),
   }
 }
-
-const isSh = (value: unknown): value is Sh => typeof value === 'object' && value !== null && made in value
 
 function quote(value: string): string {
   if (value.includes('\0')) throw new TypeError('a NUL cannot be part of a shell script')

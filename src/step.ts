@@ -1,3 +1,4 @@
+import { ProvisionError } from './errors.ts'
 import type { Resource } from './kind.ts'
 import type { Sh } from './sh.ts'
 
@@ -39,7 +40,7 @@ export type Item<T> = T | false | undefined
 /** A step that is corrected on the connection that the run has. */
 export function step(what: string | Pick<Step, 'title' | 'risk'>, resources: readonly Item<Resource>[]): Step {
   const named = typeof what === 'string' ? { title: what } : what
-  return { id: kebab(named.title), ...named, resources: items(resources) }
+  return { id: kebab(named.title), ...named, resources: items(`step “${named.title}”`, resources, 'a resource', isResource) }
 }
 
 /** A step whose one resource is corrected by a reboot. It stands where the admin can log in with a key already. */
@@ -53,13 +54,14 @@ export function guardedStep(title: string, resources: readonly Item<Resource>[],
   return { ...step({ title, risk: 'lock-out: undone by the host unless a new login works' }, resources), guard }
 }
 
-/** Steps under the name of their playbook. Throws a plain Error when a title stands twice. */
+/** Steps under the name of their playbook. Throws ProvisionError when a title stands twice. */
 export function playbook(id: string, steps: readonly Item<Step>[]): Playbook {
-  const named = items(steps)
+  const named = items(`playbook “${id}”`, steps, 'a step', isStep)
     .filter(({ resources }) => resources.length > 0)
-    .map((one) => ({ ...one, id: `${id}/${one.id}` }))
+    .map((one) => under(`${id}/${one.id}`, one))
   const twice = named.find((one, i) => named.findIndex((other) => other.id === one.id) !== i)
-  if (twice !== undefined) throw new Error(`${twice.id}: two steps of this playbook have that title`)
+  if (twice !== undefined)
+    throw new ProvisionError(twice.id, 'two steps of this playbook have that title', 'give one of them another title')
   return { id, steps: named }
 }
 
@@ -69,8 +71,43 @@ export const buildingOn = ({ id, steps }: Playbook, others: readonly string[]): 
   steps: steps.map((one) => ({ ...one, buildsOn: others })),
 })
 
-const items = <T extends object>(all: readonly Item<T>[]): readonly T[] =>
-  all.filter((one): one is Exclude<typeof one, false | undefined> => one !== false && one !== undefined)
+const under = (id: string, one: Step): Step => ({
+  ...one,
+  id,
+  resources: one.resources.map((resource) => ({ ...resource, step: id })),
+})
+
+/** What is left of a list. Throws ProvisionError for what is none, and for an item that does not belong there: types are gone when it runs. */
+function items<T extends object>(
+  where: string,
+  all: readonly Item<T>[],
+  what: string,
+  fits: (one: object) => boolean,
+): readonly T[] {
+  if (!Array.isArray(all)) throw new ProvisionError(where, 'its items are not a list', 'write [ … ] around them')
+  const left = all.filter((one): one is Exclude<typeof one, false | undefined> => one !== false && one !== undefined)
+  const odd = left.find((one) => typeof one !== 'object' || one === null || !fits(one))
+  if (odd === undefined) return left
+  const { id } = Object(odd) as { readonly id?: unknown }
+  const found = Array.isArray(odd)
+    ? 'a list'
+    : typeof id === 'string'
+      ? id
+      : odd instanceof Promise
+        ? 'a Promise'
+        : `a ${typeof odd}`
+  const hint = Array.isArray(odd)
+    ? 'write … before that list'
+    : odd instanceof Promise
+      ? 'await it at the top of the file: playbooks do not wait'
+      : what === 'a step'
+        ? "write step('Do it', [ … ]) around it"
+        : 'write a kind: file({ … }), packages({ … }), service({ … })'
+  throw new ProvisionError(where, `item ${all.indexOf(odd) + 1} of its list is ${found}, and not ${what}`, hint)
+}
+
+const isResource = (one: object): boolean => 'kind' in one && 'desired' in one
+const isStep = (one: object): boolean => 'title' in one && 'resources' in one
 
 const kebab = (title: string): string =>
   title

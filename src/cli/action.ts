@@ -73,7 +73,8 @@ export async function tell(error: unknown, given?: Io, debug = false): Promise<n
   const io = given ?? (await streams(false))
   // inquirer throws this when the operator leaves a question with Ctrl-C.
   if (error instanceof Error && error.name === 'ExitPromptError') return 130
-  if (debug && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+  if (debug && error instanceof Error)
+    process.stderr.write(`${error.stack}\n${error.cause instanceof Error ? `${error.cause.stack}\n` : ''}`)
   if (error instanceof ProvisionError) io.report.error(error)
   else
     io.report.error({

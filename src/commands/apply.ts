@@ -29,6 +29,7 @@ export async function apply(given: ApplyOptions, io: Io): Promise<number> {
     const { seen, zones } = await look(opened, steps, looksAtZones)
     const { changes, unknown } = countChanges(seen)
     io.report.plan(host, seen, zones?.told)
+    await opened.refuseMistakes(seen)
     if (options.diff) io.report.diff(await (await import('./diff.ts')).diffLines(connection, seen))
     const hostIsWell = changes + unknown === 0 && !seen.host.undoArmed && seen.host.upgrade === undefined
     const end = (code: number, changed: number, published = false) => {

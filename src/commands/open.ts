@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Context, server as ourServer } from '../../playbooks/index.ts'
+import type { Context, isReference, server as ourServer } from '../../playbooks/index.ts'
 import type { ArtifactName, ArtifactSource } from '../artifacts.ts'
 import { knowing } from '../declared.ts'
 import { ProvisionError } from '../errors.ts'
@@ -10,7 +10,7 @@ import { reachIn, reachOf } from '../inventory/reach.ts'
 import type { Server } from '../inventory/shape.ts'
 import type { Artifact } from '../kind.ts'
 import type { ArtifactOrigin } from '../kinds/artifact.ts'
-import { select } from '../plan.ts'
+import { type Plan, select } from '../plan.ts'
 import { secretsIn } from '../secret.ts'
 import type { Connection, RootSecret } from '../ssh/options.ts'
 import type { Playbook, Step } from '../step.ts'
@@ -28,6 +28,8 @@ export interface Opened {
   readonly store: Inventory['store']
   readonly playbooks: readonly Playbook[]
   readonly connection: Connection
+  /** Throws ProvisionError for what cannot work, in playbooks of an operator's own, on a host that was read. */
+  readonly refuseMistakes: (seen: Plan) => Promise<void>
   readonly secrets: {
     /** Opens the store if these steps need it. */
     open(steps: readonly Step[]): Promise<void>
@@ -60,7 +62,7 @@ export async function open(options: OpenOptions, io: Io): Promise<Opened> {
       if (there !== undefined) await arriving.begin(dir, there)
     })
     const server = await withKeys(inventory, arriving)
-    const { artifacts, playbooks, said } = await prepare(inventory, server, options, io)
+    const { artifacts, playbooks, said, refuseMistakes } = await prepare(inventory, server, options, io)
     const { store, dir, name } = inventory
     await turn()
     if (secretsIn(select(playbooks, options.only)).length > 0) await store.open()
@@ -69,6 +71,7 @@ export async function open(options: OpenOptions, io: Io): Promise<Opened> {
       server,
       store,
       playbooks,
+      refuseMistakes,
       connection: all.add(await arriving.arrive(dir, reachOf(inventory.server), rootSecretOf(inventory, options, io))),
       secrets: {
         open: async (steps) => {
@@ -134,8 +137,9 @@ async function prepare(
   const artifacts = artifactSource(server.artifacts, { lock, log })
   await turn()
   const context = { prune, reboot, origins: originsOf(server, artifacts) }
-  const playbooks = knowing(await playbooksOf(inventory, server, context), prune)
-  return { artifacts, playbooks, said }
+  const { all, refuseMistakes } = await playbooksOf(inventory, server, context, io.report.say)
+  const playbooks = knowing(all, prune)
+  return { artifacts, playbooks, said, refuseMistakes }
 }
 
 const pinned = (artifacts: Server['artifacts'], pins: NonNullable<OpenOptions['pins']>): Server['artifacts'] =>
@@ -159,13 +163,35 @@ function originsOf({ artifacts }: Server, source: ArtifactSource): Context['orig
   return { maddy: origin('maddy'), caddy: origin('caddy'), nebula: origin('nebula'), 'acme.sh': origin('acme.sh') }
 }
 
-/** What is declared: by a `playbooks/index.ts` beside the inventory's folder, else by ours. Throws ProvisionError for what is wrong in theirs. */
-async function playbooksOf({ dir, embedded }: Inventory, server: Server, context: Context): Promise<readonly Playbook[]> {
+/** What is declared, and what finds mistakes in it once a host was read. */
+interface Declaration {
+  readonly all: readonly Playbook[]
+  readonly refuseMistakes: Opened['refuseMistakes']
+}
+
+/** By a `playbooks/index.ts` beside the inventory's folder, else by ours. Throws ProvisionError for what is wrong in theirs. */
+async function playbooksOf(
+  { dir, embedded }: Inventory,
+  server: Server,
+  context: Context,
+  say: (line: string) => void,
+): Promise<Declaration> {
   const theirs = resolve(dir, '..', 'playbooks', 'index.ts')
   const ours = new URL(`../../playbooks/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
-  if (!embedded && existsSync(theirs) && pathToFileURL(realpathSync(theirs)).href !== ours.href)
-    return (await import('../own/load.ts')).ownPlaybooks(theirs, server, context)
-  const playbooks = (await import(ours.href)) as { readonly server: typeof ourServer }
+  const isTheirs = !embedded && existsSync(theirs) && pathToFileURL(realpathSync(theirs)).href !== ours.href
+  const reference = (await import(ours.href)) as { readonly server: typeof ourServer; readonly isReference: typeof isReference }
   await turn()
-  return playbooks.server(server, context)
+  if (!isTheirs) return { all: reference.server(server, context), refuseMistakes: async () => undefined }
+  const all = await (await import('../own/load.ts')).ownPlaybooks(theirs, server, context, say)
+  return {
+    all,
+    refuseMistakes: async (seen) => {
+      const steps = all.flatMap((one) => one.steps)
+      await (await import('../own/corrections.ts')).refuseMistakes(
+        seen,
+        steps,
+        ({ id }) => !reference.isReference(id.split('/')[0]!),
+      )
+    },
+  }
 }

@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path/posix'
 import { changedFields, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
+import { wanted } from './wanted.ts'
 
 export interface ArchiveKey {
   /** The keyring that a source names as its `Signed-By`: this key and no other is in it. */
@@ -25,6 +26,7 @@ type State =
 /** The key of an archive of packages, fetched by the host and believed by its fingerprint alone: see apt-secure(8). */
 export const archiveKey = defineKind<ArchiveKey, State>({
   name: 'archive-key',
+  wants: { path: wanted.path, url: wanted.name, fingerprint: wanted.name },
   key: ({ path }) => path,
 
   probe: (all) => sh`

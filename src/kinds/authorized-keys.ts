@@ -1,5 +1,6 @@
 import { defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
+import { wanted } from './wanted.ts'
 
 export interface AuthorizedKeys {
   readonly user: string
@@ -14,6 +15,7 @@ type State = { readonly type: 'absent' } | { readonly type: 'user'; readonly saf
 /** The keys a user may log in with, in ~/.ssh/authorized_keys, which sshd only reads when nobody else can write it. */
 export const authorizedKeys = defineKind<AuthorizedKeys, State>({
   name: 'authorized-keys',
+  wants: { user: wanted.name, keys: wanted.listOf(wanted.text), others: wanted.oneOf('keep', 'remove') },
   key: ({ user }) => user,
 
   // One getent and one stat for them all; the lines are read by the shell itself.

@@ -3,6 +3,7 @@ import type { Secret } from '../secret.ts'
 import { sh } from '../sh.ts'
 import { unread } from './reads.ts'
 import { keepStamp, stampOf } from './stamp.ts'
+import { wanted } from './wanted.ts'
 
 export interface BasicAuth {
   /** The file that a site's `basic_auth` imports: one line, user and hash. */
@@ -23,6 +24,7 @@ interface State {
 /** A user of a site with its password, hashed on the host by Caddy itself, and known to be the declared one by its stamp. */
 export const basicAuth = defineKind<BasicAuth, State>({
   name: 'basic-auth',
+  wants: { path: wanted.path, user: wanted.name, password: wanted.secret, stampKey: wanted.secret },
   key: ({ path }) => path,
 
   probe: (all) => sh`

@@ -3,6 +3,7 @@ import type { Secret } from '../secret.ts'
 import { sh } from '../sh.ts'
 import { exactly, mariadbRows, mariadbRun, mariadbText, readRows, sqlSecret } from './mariadb.ts'
 import { keepStamp, stampOf } from './stamp.ts'
+import { wanted } from './wanted.ts'
 
 export interface Database {
   readonly name: string
@@ -25,6 +26,7 @@ interface State {
 /** A database of MariaDB and its user, whose password is proved by a login when it is set, and by its stamp afterwards. */
 export const database = defineKind<Database, State>({
   name: 'database',
+  wants: { name: wanted.name, user: wanted.name, password: wanted.secret, stampKey: wanted.secret },
   key: ({ name }) => name,
 
   probe: (all) => sh`

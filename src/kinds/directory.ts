@@ -1,6 +1,7 @@
 import { changedFields, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
 import { trustedWay } from './links.ts'
+import { wanted } from './wanted.ts'
 
 export interface Directory {
   readonly path: `/${string}`
@@ -27,6 +28,12 @@ type State =
  */
 export const directory = defineKind<Directory, State>({
   name: 'directory',
+  wants: {
+    path: wanted.path,
+    mode: wanted.optional(wanted.mode),
+    owner: wanted.optional(wanted.name),
+    group: wanted.optional(wanted.name),
+  },
   key: ({ path }) => path,
 
   probe: (all) => sh`

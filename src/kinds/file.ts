@@ -5,6 +5,7 @@ import { Secret } from '../secret.ts'
 import { type Sh, sh } from '../sh.ts'
 import { trustedWay } from './links.ts'
 import { unread } from './reads.ts'
+import { wanted } from './wanted.ts'
 
 export interface File {
   readonly path: `/${string}`
@@ -20,7 +21,11 @@ export interface File {
 }
 
 type State =
-  | { readonly type: 'absent' | 'other' }
+  | {
+      readonly type: 'absent' | 'other'
+      /** Absent, and so is the folder that it would be in. */
+      readonly homeless?: true
+    }
   | {
       readonly type: 'file'
       readonly mode: string
@@ -34,12 +39,22 @@ type State =
 /** A regular file with this content, mode and owner: root's and 0644 unless it says otherwise. */
 export const file = defineKind<File, State>({
   name: 'file',
+  wants: {
+    path: wanted.path,
+    content: wanted.content,
+    mode: wanted.optional(wanted.mode),
+    owner: wanted.optional(wanted.name),
+    group: wanted.optional(wanted.name),
+    check: wanted.optional(wanted.script),
+    notes: wanted.any,
+  },
   key: ({ path }) => path,
 
   probe: (all) => sh`
 set --
 for f in ${all.map(({ path }) => path)}; do
   if [ -L "$f" ] || { [ -e "$f" ] && [ ! -f "$f" ]; }; then printf 'other %s\n' "$f"
+  elif [ ! -e "$f" ] && [ ! -d "\${f%/*}/" ]; then printf 'homeless %s\n' "$f"
   elif [ ! -e "$f" ]; then printf 'absent %s\n' "$f"
   else set -- "$@" "$f"; fi
 done
@@ -60,8 +75,8 @@ done`,
       const edited = ours === undefined || ours.includes(content) ? '' : new Date(Number(time) * 1000).toISOString().slice(0, 10)
       return [path!, { type: 'file', mode: `0${mode}`, owner: owner!, group: group!, content, edited }] as const
     })
-    const rest = [...output.matchAll(/^(absent|other) (\/.*)$/gm)].map(
-      ([, type, path]) => [path!, { type: type as 'absent' | 'other' }] as const,
+    const rest = [...output.matchAll(/^(absent|homeless|other) (\/.*)$/gm)].map(
+      ([, type, path]) => [path!, type === 'homeless' ? homeless : { type: type as 'absent' | 'other' }] as const,
     )
     return new Map<string, State>([...files, ...rest])
   },
@@ -77,6 +92,7 @@ done`,
   apply: ({ path, content, mode = '0644', owner = 'root', group = 'root', check = sh`` }, have) => sh`
 ${trustedWay}
 trusted_way ${dirname(path)}
+[ -d ${dirname(path)} ] || { printf 'its folder %s is not there: declare it before this file\n' ${dirname(path)} >&2; exit 1; }
 tmp=${`${dirname(path)}/.${basename(path)}.provision`}
 trap 'rm -f -- "$tmp"' EXIT
 rm -f -- "$tmp"
@@ -96,6 +112,8 @@ ${remember(path, [digest(content)])}`,
 
   text: ({ path, content }) => ({ path, wanted: content }),
 })
+
+const homeless = { type: 'absent', homeless: true } as const
 
 const digest = (content: string | Secret): string => {
   if (content instanceof Secret && !content.known) return 'a secret that is yet to be made'

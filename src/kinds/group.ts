@@ -1,5 +1,6 @@
 import { type Change, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
+import { wanted } from './wanted.ts'
 
 export interface Group {
   readonly name: string
@@ -12,6 +13,7 @@ type State = { readonly type: 'absent' } | { readonly type: 'group'; readonly me
 /** A system group with these members: see group(5). */
 export const group = defineKind<Group, State>({
   name: 'group',
+  wants: { name: wanted.name, members: wanted.listOf(wanted.name) },
   key: ({ name }) => name,
 
   probe: (all) => sh`

@@ -1,5 +1,6 @@
 import { changedFields, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
+import { wanted } from './wanted.ts'
 
 export interface Hostname {
   /** The full public name: `xoyize.xyz`. */
@@ -15,6 +16,7 @@ interface State {
 /** The host's name, now and after a reboot. /etc/hosts is a file of its own: it makes `hostname -f` answer. */
 export const hostname = defineKind<Hostname, State>({
   name: 'hostname',
+  wants: { name: wanted.name },
   key: ({ name }) => name,
   // An assignment fails where its command fails, so that a host that cannot say its name is not taken for one without.
   probe: () => sh`

@@ -1,5 +1,6 @@
 import { defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
+import { wanted } from './wanted.ts'
 
 export interface Locales {
   /** Exactly these are generated: `en_US.UTF-8`. The package locales has to be there. */
@@ -15,6 +16,7 @@ interface State {
 /** The locales that exist, and the one that a login gets. See locale-gen(8). */
 export const locales = defineKind<Locales, State>({
   name: 'locales',
+  wants: { generated: wanted.listOf(wanted.name), default: wanted.name },
   key: () => 'system',
   probe: () => sh`
 locale -a | sed 's/^/have /'

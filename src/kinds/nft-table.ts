@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Change, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
+import { wanted } from './wanted.ts'
 
 export interface NftTable {
   /** Its name, in the family inet. */
@@ -23,6 +24,7 @@ interface State {
  */
 export const nftTable = defineKind<NftTable, State>({
   name: 'nft-table',
+  wants: { table: wanted.text, rules: wanted.text, unit: wanted.unit },
   key: ({ table }) => table,
 
   probe: (all) => sh`

@@ -1,6 +1,7 @@
 import { type Change, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
 import { apt } from './apt.ts'
+import { wanted } from './wanted.ts'
 
 export interface Packages {
   /** What they are for, in a word: `tools`. They are corrected in one apt transaction. */
@@ -16,17 +17,22 @@ type State = ReadonlyMap<string, string>
 /** Debian packages that are installed, and others that must not be. */
 export const packages = defineKind<Packages, State>({
   name: 'packages',
+  wants: {
+    name: wanted.name,
+    installed: wanted.optional(wanted.listOf(wanted.name)),
+    absent: wanted.optional(wanted.listOf(wanted.name)),
+  },
   key: ({ name }) => name,
 
   // dpkg-query exits 1 for a name that it does not know, which is an answer; 2 is a failure.
   probe: (all) => sh`
-dpkg-query -W -f '\${Package} \${db:Status-Abbrev}\n' -- ${all.flatMap(wanted)} 2>/dev/null || [ $? -eq 1 ]
+dpkg-query -W -f '\${Package} \${db:Status-Abbrev}\n' -- ${all.flatMap(named)} 2>/dev/null || [ $? -eq 1 ]
 printf 'end\n'`,
 
   parse: (output, all) => {
     if (!output.trimEnd().endsWith('end')) return new Map()
     const states = new Map([...output.matchAll(/^(\S+) (\S+)/gm)].map(([, name, status]) => [name!, status!] as const))
-    return new Map(all.map((one) => [one.name, new Map(wanted(one).map((name) => [name, states.get(name) ?? 'un']))] as const))
+    return new Map(all.map((one) => [one.name, new Map(named(one).map((name) => [name, states.get(name) ?? 'un']))] as const))
   },
 
   diff: ({ installed = [], absent = [] }, have) => [
@@ -53,7 +59,7 @@ set -- ${changes.filter(({ to }) => to === 'absent').map(({ field }) => field)}
 [ $# -eq 0 ] || apt purge "$@"`,
 })
 
-const wanted = ({ installed = [], absent = [] }: Packages): readonly string[] => [...installed, ...absent]
+const named = ({ installed = [], absent = [] }: Packages): readonly string[] => [...installed, ...absent]
 const present = (status = 'un'): boolean => /^[ih]i/.test(status)
 const gone = (status = 'un'): boolean => status[1] === 'n'
 const word = (status = 'un'): string =>

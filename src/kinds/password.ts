@@ -2,6 +2,7 @@ import { defineKind } from '../kind.ts'
 import type { Secret } from '../secret.ts'
 import { sh } from '../sh.ts'
 import { keepStamp, stampOf } from './stamp.ts'
+import { wanted } from './wanted.ts'
 
 export interface Password {
   readonly user: string
@@ -19,6 +20,7 @@ interface State {
 /** The password of a Unix account, known to be the declared one by the stamp of when it was set. */
 export const password = defineKind<Password, State>({
   name: 'password',
+  wants: { user: wanted.name, password: wanted.secret, stampKey: wanted.secret },
   key: ({ user }) => user,
   probe: (all) => sh`
 for u in ${all.map(({ user }) => user)}; do

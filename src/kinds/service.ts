@@ -3,6 +3,7 @@ import { type Sh, sh } from '../sh.ts'
 import { type Beside, besideChange, besideNote, lookBeside, readBeside } from './beside.ts'
 import { digest, keepNote, note, staleReads } from './reads.ts'
 import { keepAndRemove } from './third-party.ts'
+import { wanted } from './wanted.ts'
 
 export interface Service {
   readonly unit: `${string}.${'service' | 'timer' | 'socket'}`
@@ -33,6 +34,13 @@ interface State {
 /** A unit of systemd that runs now and after a reboot, with the configuration that is there: see systemctl(1). */
 export const service = defineKind<Service, State>({
   name: 'service',
+  wants: {
+    unit: wanted.unit,
+    state: wanted.optional(wanted.oneOf('on', 'off', 'masked', 'as it is')),
+    reads: wanted.optional(wanted.listOf(wanted.path)),
+    rereads: wanted.optional(wanted.listOf(wanted.path)),
+    declared: wanted.any,
+  },
   key: ({ unit }) => unit,
 
   probe: (all) => sh`

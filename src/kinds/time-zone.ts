@@ -1,5 +1,6 @@
 import { changedFields, defineKind } from '../kind.ts'
 import { sh } from '../sh.ts'
+import { wanted } from './wanted.ts'
 
 export interface TimeZone {
   /** A name of the tz database: `Europe/Paris`. The package tzdata has to be there. */
@@ -14,6 +15,7 @@ interface State {
 /** The system's time zone: /etc/localtime, and /etc/timezone, which Debian's programs read. */
 export const timeZone = defineKind<TimeZone, State>({
   name: 'time-zone',
+  wants: { name: wanted.name },
   key: () => 'system',
   probe: () => sh`
 printf 'link %s\n' "$(readlink /etc/localtime)"

@@ -2,6 +2,7 @@ import { network } from '../addresses.ts'
 import { defineKind } from '../kind.ts'
 import { type Sh, sh } from '../sh.ts'
 import { startUfw } from './ufw.ts'
+import { wanted } from './wanted.ts'
 
 export interface UfwRule {
   readonly port: number
@@ -30,6 +31,12 @@ type State = { readonly type: 'off' } | { readonly type: 'on' | 'inactive'; read
  */
 export const ufwRules = defineKind<UfwRules, State>({
   name: 'ufw-rules',
+  wants: {
+    name: wanted.name,
+    rules: wanted.listOf(wanted.any),
+    others: wanted.oneOf('keep', 'remove'),
+    onlyWhenActive: wanted.optional(wanted.flag),
+  },
   key: ({ name }) => name,
 
   probe: () => sh`

@@ -1,5 +1,6 @@
 import { changedFields, defineKind } from '../kind.ts'
 import { type Sh, sh } from '../sh.ts'
+import { wanted } from './wanted.ts'
 
 export interface User {
   readonly name: string
@@ -26,6 +27,14 @@ type State =
 /** A Unix account with a group of its own. It has no password. */
 export const user = defineKind<User, State>({
   name: 'user',
+  wants: {
+    name: wanted.name,
+    uid: wanted.optional(wanted.number),
+    shell: wanted.optional(wanted.path),
+    home: wanted.optional(wanted.path),
+    groups: wanted.optional(wanted.listOf(wanted.name)),
+    system: wanted.optional(wanted.flag),
+  },
   key: ({ name }) => name,
 
   // Who has the declared uids; then one getent and one id for them all. getent exits 2 when there is no such user, which is an

@@ -1,25 +1,64 @@
 import { realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import type { Context } from '../../playbooks/index.ts'
+import { type Context, isReference } from '../../playbooks/index.ts'
 import { ProvisionError } from '../errors.ts'
 import type { Server } from '../inventory.ts'
+import { placeOf } from '../kind.ts'
+import type { File } from '../kinds/file.ts'
+import type { Service } from '../kinds/service.ts'
 import type { Playbook } from '../step.ts'
+import { checkedPlaybooks } from './check.ts'
 import { mistake } from './mistake.ts'
 import { refuseOtherCopy, servePlaybooks } from './modules.ts'
 
-/** The playbooks of an operator's own, from their `playbooks/index.ts`. Throws ProvisionError, with their line, for what is wrong in it. */
-export async function ownPlaybooks(file: string, server: Server, context: Context): Promise<readonly Playbook[]> {
+/**
+ * The playbooks of an operator's own, from their `playbooks/index.ts`. Throws ProvisionError, with their line, for what is wrong in it;
+ * `say` hears what is likely not meant.
+ */
+export async function ownPlaybooks(
+  file: string,
+  server: Server,
+  context: Context,
+  say: (line: string) => void,
+): Promise<readonly Playbook[]> {
   refuseOtherCopy(file)
   servePlaybooks(new URL('../', pathToFileURL(realpathSync(file))))
   const loaded = (await import(pathToFileURL(file).href).catch((error: unknown) => {
     throw mistake(error, file)
   })) as { readonly server?: unknown; readonly default?: unknown }
   if (typeof loaded.server !== 'function') throw noServer(file, loaded.default !== undefined)
+  const make = loaded.server as (server: Server, context: Context) => unknown
+  const playbooks = await checkedPlaybooks(
+    file,
+    made(file, () => make(server, context)),
+  )
+  for (const line of playbooks.filter(({ id }) => !isReference(id)).flatMap(unread)) say(line)
+  return playbooks
+}
+
+function made(file: string, make: () => unknown): unknown {
   try {
-    return (loaded.server as (server: Server, context: Context) => readonly Playbook[])(server, context)
+    return make()
   } catch (error) {
     throw mistake(error, file)
   }
+}
+
+/** Services that read nothing, beside files that they may read: they would run on with the old ones. */
+function unread({ steps }: Playbook): readonly string[] {
+  const all = steps.flatMap(({ resources }) => resources)
+  const [first] = all.filter(({ kind }) => kind.name === 'file').map(({ desired }) => (desired as File).path)
+  if (first === undefined) return []
+  return all
+    .filter(({ kind }) => kind.name === 'service')
+    .filter(({ desired }) => {
+      const { unit, state = 'on', reads, rereads } = desired as Service
+      return unit.endsWith('.service') && state === 'on' && reads === undefined && rereads === undefined
+    })
+    .map(
+      (one) =>
+        `${placeOf(one)}: is not restarted when ${first} changes: “reads” lists what it reads, and is [] when it reads nothing`,
+    )
 }
 
 const noServer = (file: string, hasDefault: boolean): ProvisionError =>

@@ -10,21 +10,27 @@ import { root } from '../text.ts'
  * What is in `folder` is read as modules of TypeScript, whatever its package.json says of its type.
  */
 export function servePlaybooks(folder: URL): void {
-  module.registerHooks({
-    resolve: (specifier, context, next) => {
-      const from = context.parentURL ?? ''
-      if (specifier === 'provision') return next(face.href, context)
-      if (from.startsWith(root.href)) return next(specifier, context)
-      if (specifier.startsWith('provision/') && specifier !== 'provision/package.json') throw onlyTheFace(specifier, from)
-      const found = next(specifier, context)
-      const copy = otherCopyOf(found.url)
-      if (copy === undefined) return found
-      if (faces.some((path) => found.url === new URL(path, copy).href)) return next(face.href, context)
-      throw onlyTheFace(specifier, from)
-    },
-    load: (url, context, next) =>
-      next(url, isTheirs.test(url) && url.startsWith(folder.href) ? { ...context, format: 'module-typescript' } : context),
-  })
+  // Of several hosts, one process may have several folders, and each more than once.
+  if (folders.size === 0) module.registerHooks(hooks)
+  folders.add(folder.href)
+}
+
+const folders = new Set<string>()
+
+const hooks: module.RegisterHooksOptions = {
+  resolve: (specifier, context, next) => {
+    const from = context.parentURL ?? ''
+    if (specifier === 'provision') return next(face.href, context)
+    if (from.startsWith(root.href)) return next(specifier, context)
+    if (specifier.startsWith('provision/') && specifier !== 'provision/package.json') throw onlyTheFace(specifier, from)
+    const found = next(specifier, context)
+    const copy = otherCopyOf(found.url)
+    if (copy === undefined) return found
+    if (faces.some((path) => found.url === new URL(path, copy).href)) return next(face.href, context)
+    throw onlyTheFace(specifier, from)
+  },
+  load: (url, context, next) =>
+    next(url, isTheirs.test(url) && isIn(folders, url) ? { ...context, format: 'module-typescript' } : context),
 }
 
 /** Throws ProvisionError for a playbook that is a part of another copy of provision. */
@@ -38,14 +44,13 @@ export function refuseOtherCopy(file: string): void {
     )
 }
 
+const isIn = (all: ReadonlySet<string>, url: string): boolean => [...all].some((one) => url.startsWith(one))
+
 /** A source of somebody's own, and none of a package. */
 const isTheirs = /^(?!.*\/node_modules\/).*\.m?ts$/
 
 /** The public face, of this copy. */
-const face = new URL(
-  `./src/playbook${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`,
-  import.meta.url.endsWith('.ts') ? root : new URL('dist/', root),
-)
+const face = new URL(import.meta.url.endsWith('.ts') ? '../playbook.ts' : '../playbook.js', import.meta.url)
 
 /** The public face of any copy, from its root. */
 const faces = ['src/playbook.ts', 'dist/src/playbook.js']

@@ -338,7 +338,7 @@ test('plan: an id that is declared in two steps is refused, with both', async ()
   const { steps } = playbook('p', [step('Base', [same]), step('Web', [same])])
   await assert.rejects(plan(shell, 'host', steps), {
     where: 'file:/etc/motd',
-    message: 'is declared twice: in “Base” and in “Web”',
+    message: 'is declared twice: in p/base and in p/web',
   })
 })
 

@@ -248,7 +248,7 @@ test('docs: every playbook of an example type-checks', () => {
 for (const { block, file } of examples)
   test(`docs: the playbooks of ${at(block)} are planned`, async () => {
     const before = referencePlaybooks(referenceServer())
-    const after = await ownPlaybooks(file, referenceServer(), referenceContext)
+    const after = await ownPlaybooks(file, referenceServer(), referenceContext, assert.fail)
     assert.notDeepEqual(
       after.map(({ id }) => id),
       before.map(({ id }) => id),

@@ -26,7 +26,7 @@ function folder(files: Readonly<Record<string, string>>): string {
   }
   return dir
 }
-const load = (dir: string) => ownPlaybooks(join(dir, 'playbooks', 'index.ts'), server, context)
+const load = (dir: string) => ownPlaybooks(join(dir, 'playbooks', 'index.ts'), server, context, assert.fail)
 
 /** A playbook of one file, with what it imports `file`, `playbook` and `step` from. */
 const importing = (from: string) => `import { file, playbook, step } from '${from}'
@@ -72,7 +72,10 @@ test('own playbooks: any other part of another copy is refused, and so is one th
       hint: /^write import \{ file, playbook, step \} from 'provision'/,
     })
   }
-  await assert.rejects(ownPlaybooks(join(copy, 'playbooks/index.ts'), server, context), /belongs to another copy of provision/)
+  await assert.rejects(
+    ownPlaybooks(join(copy, 'playbooks/index.ts'), server, context, assert.fail),
+    /belongs to another copy of provision/,
+  )
 })
 
 test('own playbooks: the command line finds them beside an inventory, and lists their steps', () => {
