@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Mailbox, newSubject, submit, withMailbox } from '../src/rehearsal/mail.ts'
+import { type Mailbox, newSubject, submit, withMailbox } from '../src/rehearsal/proof/mail.ts'
 import { sh } from '../src/sh.ts'
-import { edit, provision, told } from '../test/e2e/harness.ts'
-import type { Installed } from '../test/e2e/install.ts'
-import { install } from '../test/e2e/install.ts'
+import { edit, provision, told } from '../test/support/harness.ts'
+import type { Installed } from '../test/support/install.ts'
+import { install } from '../test/support/install.ts'
 import { type Row, time } from './noop.ts'
 
 /** One mail and when its server took it. */

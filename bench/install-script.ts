@@ -1,6 +1,6 @@
+import type { Step } from '../src/engine/step.ts'
 import { Secret } from '../src/secret.ts'
 import { lines, type Sh, sh } from '../src/sh.ts'
-import type { Step } from '../src/step.ts'
 
 /**
  * The install as somebody writes it by hand who wants it short and fast: packages in one go, then files, users, the firewall and

@@ -49,14 +49,14 @@ const playbookText = ({
   readonly url: string
   readonly ext: string
 }): string => `import { readFileSync } from 'node:fs'
-import { authorizedKeys } from '${url}kinds/authorized-keys.${ext}'
-import { directory } from '${url}kinds/directory.${ext}'
-import { file } from '${url}kinds/file.${ext}'
-import { packages } from '${url}kinds/packages.${ext}'
-import { service } from '${url}kinds/service.${ext}'
-import { ufwRules } from '${url}kinds/ufw-rules.${ext}'
-import { user } from '${url}kinds/user.${ext}'
-import { playbook, step } from '${url}step.${ext}'
+import { authorizedKeys } from '${url}kinds/access/authorized-keys.${ext}'
+import { directory } from '${url}kinds/files/directory.${ext}'
+import { file } from '${url}kinds/files/file.${ext}'
+import { packages } from '${url}kinds/packages/packages.${ext}'
+import { service } from '${url}kinds/system/service.${ext}'
+import { ufwRules } from '${url}kinds/network/ufw-rules.${ext}'
+import { user } from '${url}kinds/access/user.${ext}'
+import { playbook, step } from '${url}engine/step.${ext}'
 
 const list = JSON.parse(readFileSync(new URL('things.json', import.meta.url), 'utf8'))
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { chownSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { Machine } from '../src/rehearsal/machine.ts'
+import type { Machine } from '../src/rehearsal/machine/machine.ts'
 import { sh } from '../src/sh.ts'
 
 /**

@@ -1,12 +1,12 @@
 import { fail2banDatabase } from '../files/etc/fail2ban/fail2ban.d/provision.local.ts'
 import { jails } from '../files/etc/fail2ban/jail.d/provision.local.ts'
-import type { Server } from '../src/inventory.ts'
-import { ban } from '../src/kinds/ban.ts'
-import { file } from '../src/kinds/file.ts'
-import { packages } from '../src/kinds/packages.ts'
-import { service } from '../src/kinds/service.ts'
-import { type Playbook, playbook, step } from '../src/step.ts'
-import { text } from '../src/text.ts'
+import { type Playbook, playbook, step } from '../src/engine/step.ts'
+import type { Server } from '../src/inventory/inventory.ts'
+import { file } from '../src/kinds/files/file.ts'
+import { ban } from '../src/kinds/network/ban.ts'
+import { packages } from '../src/kinds/packages/packages.ts'
+import { service } from '../src/kinds/system/service.ts'
+import { text } from '../src/util/text.ts'
 
 type Fail2ban = Pick<Server, 'admin' | 'ssh' | 'fail2ban'>
 

@@ -1,13 +1,13 @@
-import { openings, type Server } from '../src/inventory.ts'
-import { directory } from '../src/kinds/directory.ts'
-import { file } from '../src/kinds/file.ts'
-import { packages } from '../src/kinds/packages.ts'
-import { service } from '../src/kinds/service.ts'
-import { ufwDefaults } from '../src/kinds/ufw-defaults.ts'
-import { ufwRules } from '../src/kinds/ufw-rules.ts'
+import { guardedStep, type Playbook, playbook, step } from '../src/engine/step.ts'
+import { openings, type Server } from '../src/inventory/inventory.ts'
+import { directory } from '../src/kinds/files/directory.ts'
+import { file } from '../src/kinds/files/file.ts'
+import { ufwDefaults } from '../src/kinds/network/ufw-defaults.ts'
+import { ufwRules } from '../src/kinds/network/ufw-rules.ts'
+import { packages } from '../src/kinds/packages/packages.ts'
+import { service } from '../src/kinds/system/service.ts'
 import { sh } from '../src/sh.ts'
-import { guardedStep, type Playbook, playbook, step } from '../src/step.ts'
-import { text } from '../src/text.ts'
+import { text } from '../src/util/text.ts'
 
 type Firewall = Pick<Server, 'ssh' | 'firewall' | 'nebula' | 'nfs'>
 

@@ -1,12 +1,12 @@
 import { ldapPlaces, ldap as script } from '../files/usr/local/sbin/provision-ldap.ts'
-import { aliasLines, mailLogins, probeLogin, type Server, systemLogin } from '../src/inventory.ts'
-import { directory } from '../src/kinds/directory.ts'
-import { file } from '../src/kinds/file.ts'
-import { packages } from '../src/kinds/packages.ts'
-import { service } from '../src/kinds/service.ts'
+import { type Playbook, playbook, step } from '../src/engine/step.ts'
+import { aliasLines, mailLogins, probeLogin, type Server, systemLogin } from '../src/inventory/inventory.ts'
+import { directory } from '../src/kinds/files/directory.ts'
+import { file } from '../src/kinds/files/file.ts'
+import { packages } from '../src/kinds/packages/packages.ts'
+import { service } from '../src/kinds/system/service.ts'
 import { sh } from '../src/sh.ts'
-import { type Playbook, playbook, step } from '../src/step.ts'
-import { text } from '../src/text.ts'
+import { text } from '../src/util/text.ts'
 
 /** People of an LDAP directory have mailboxes, and log in with what it knows of them. While it is down, declared accounts do all the same. */
 export const ldap = ({ mail, domains }: Pick<Server, 'mail' | 'domains'>): Playbook =>

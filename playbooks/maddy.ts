@@ -4,23 +4,31 @@ import { maddyConf } from '../files/etc/maddy/maddy.conf.ts'
 import { nftRules } from '../files/etc/nftables.d/provision.nft.ts'
 import { acmePlaces } from '../files/usr/local/sbin/provision-certificates.ts'
 import { ldapPlaces } from '../files/usr/local/sbin/provision-ldap.ts'
-import { aliasLines, dkimFiles, leavingAliases, mailLogins, probeLogin, type Server, systemLogin } from '../src/inventory.ts'
-import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
-import { directory } from '../src/kinds/directory.ts'
-import { file } from '../src/kinds/file.ts'
-import { verifyMaddy } from '../src/kinds/maddy.ts'
-import { mailAccount } from '../src/kinds/mail-account.ts'
-import { nftTable } from '../src/kinds/nft-table.ts'
-import { owner } from '../src/kinds/owner.ts'
-import { packages } from '../src/kinds/packages.ts'
-import { privateKey } from '../src/kinds/private-key.ts'
-import { servedCertificate } from '../src/kinds/served-certificate.ts'
-import { service } from '../src/kinds/service.ts'
-import { undeclaredMail } from '../src/kinds/undeclared-mail.ts'
+import { type Playbook, playbook, step } from '../src/engine/step.ts'
+import {
+  aliasLines,
+  dkimFiles,
+  leavingAliases,
+  mailLogins,
+  probeLogin,
+  type Server,
+  systemLogin,
+} from '../src/inventory/inventory.ts'
+import { directory } from '../src/kinds/files/directory.ts'
+import { file } from '../src/kinds/files/file.ts'
+import { owner } from '../src/kinds/files/owner.ts'
+import { privateKey } from '../src/kinds/files/private-key.ts'
+import { mailAccount } from '../src/kinds/mail/mail-account.ts'
+import { servedCertificate } from '../src/kinds/mail/served-certificate.ts'
+import { undeclaredMail } from '../src/kinds/mail/undeclared-mail.ts'
+import { nftTable } from '../src/kinds/network/nft-table.ts'
+import { type ArtifactOrigin, artifact } from '../src/kinds/packages/artifact.ts'
+import { packages } from '../src/kinds/packages/packages.ts'
+import { verifyMaddy } from '../src/kinds/sh/maddy.ts'
+import { service } from '../src/kinds/system/service.ts'
 import type { Secret } from '../src/secret.ts'
 import { sh } from '../src/sh.ts'
-import { type Playbook, playbook, step } from '../src/step.ts'
-import { text } from '../src/text.ts'
+import { text } from '../src/util/text.ts'
 
 type Maddy = Pick<Server, 'mail' | 'domains' | 'dns' | 'rspamd' | 'fail2ban' | 'artifacts'> & {
   readonly origin: ArtifactOrigin

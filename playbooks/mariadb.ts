@@ -1,13 +1,13 @@
-import type { Server } from '../src/inventory.ts'
-import { database } from '../src/kinds/database.ts'
-import { file } from '../src/kinds/file.ts'
-import { mariadbAccess } from '../src/kinds/mariadb-access.ts'
-import { packages } from '../src/kinds/packages.ts'
-import { service } from '../src/kinds/service.ts'
+import { type Playbook, playbook, step } from '../src/engine/step.ts'
+import type { Server } from '../src/inventory/inventory.ts'
+import { database } from '../src/kinds/data/database.ts'
+import { mariadbAccess } from '../src/kinds/data/mariadb-access.ts'
+import { file } from '../src/kinds/files/file.ts'
+import { packages } from '../src/kinds/packages/packages.ts'
+import { service } from '../src/kinds/system/service.ts'
 import type { Secret } from '../src/secret.ts'
 import { sh } from '../src/sh.ts'
-import { type Playbook, playbook, step } from '../src/step.ts'
-import { text } from '../src/text.ts'
+import { text } from '../src/util/text.ts'
 
 type Mariadb = Pick<Server, 'mariadb'> & { readonly stampKey: Secret }
 

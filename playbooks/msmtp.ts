@@ -1,12 +1,12 @@
 import { localAliases } from '../files/etc/aliases.ts'
 import { msmtprc } from '../files/etc/msmtprc.ts'
-import { type Server, systemLogin } from '../src/inventory.ts'
-import { file } from '../src/kinds/file.ts'
-import { group } from '../src/kinds/group.ts'
-import { mailAccount } from '../src/kinds/mail-account.ts'
-import { packages } from '../src/kinds/packages.ts'
+import { type Playbook, playbook, step } from '../src/engine/step.ts'
+import { type Server, systemLogin } from '../src/inventory/inventory.ts'
+import { group } from '../src/kinds/access/group.ts'
+import { file } from '../src/kinds/files/file.ts'
+import { mailAccount } from '../src/kinds/mail/mail-account.ts'
+import { packages } from '../src/kinds/packages/packages.ts'
 import type { Secret } from '../src/secret.ts'
-import { type Playbook, playbook, step } from '../src/step.ts'
 
 type Msmtp = Pick<Server, 'hostname' | 'admin' | 'acme' | 'mail'> & { readonly stampKey: Secret }
 

@@ -1,13 +1,13 @@
 import { nebulaConfig } from '../files/etc/nebula/config.yml.ts'
-import { nebulaNode, openings, type Server } from '../src/inventory.ts'
-import { type ArtifactOrigin, artifact } from '../src/kinds/artifact.ts'
-import { directory } from '../src/kinds/directory.ts'
-import { file } from '../src/kinds/file.ts'
-import { service } from '../src/kinds/service.ts'
-import { user } from '../src/kinds/user.ts'
+import { type Playbook, playbook, step } from '../src/engine/step.ts'
+import { nebulaNode, openings, type Server } from '../src/inventory/inventory.ts'
+import { user } from '../src/kinds/access/user.ts'
+import { directory } from '../src/kinds/files/directory.ts'
+import { file } from '../src/kinds/files/file.ts'
+import { type ArtifactOrigin, artifact } from '../src/kinds/packages/artifact.ts'
+import { service } from '../src/kinds/system/service.ts'
 import { sh } from '../src/sh.ts'
-import { type Playbook, playbook, step } from '../src/step.ts'
-import { text } from '../src/text.ts'
+import { text } from '../src/util/text.ts'
 
 type Nebula = Pick<Server, 'ssh' | 'firewall' | 'nebula' | 'nfs'> & { readonly origin: ArtifactOrigin }
 

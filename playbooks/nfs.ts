@@ -1,13 +1,13 @@
 import { exports } from '../files/etc/exports.ts'
 import { nfsConf } from '../files/etc/nfs.conf.d/provision.conf.ts'
-import { networkOf, type Server } from '../src/inventory.ts'
-import { directory } from '../src/kinds/directory.ts'
-import { file } from '../src/kinds/file.ts'
-import { nfsServer } from '../src/kinds/nfs-server.ts'
-import { packages } from '../src/kinds/packages.ts'
-import { service } from '../src/kinds/service.ts'
-import { type Playbook, playbook, step } from '../src/step.ts'
-import { text } from '../src/text.ts'
+import { type Playbook, playbook, step } from '../src/engine/step.ts'
+import { networkOf, type Server } from '../src/inventory/inventory.ts'
+import { directory } from '../src/kinds/files/directory.ts'
+import { file } from '../src/kinds/files/file.ts'
+import { packages } from '../src/kinds/packages/packages.ts'
+import { nfsServer } from '../src/kinds/system/nfs-server.ts'
+import { service } from '../src/kinds/system/service.ts'
+import { text } from '../src/util/text.ts'
 
 type Nfs = Pick<Server, 'admin' | 'nebula' | 'nfs' | 'sites'>
 

@@ -1,11 +1,11 @@
 import { notify, notifyCurl } from '../files/usr/local/sbin/provision-notify.ts'
-import type { Server } from '../src/inventory.ts'
-import { directory } from '../src/kinds/directory.ts'
-import { file } from '../src/kinds/file.ts'
-import { packages } from '../src/kinds/packages.ts'
+import { type Playbook, playbook, step } from '../src/engine/step.ts'
+import type { Server } from '../src/inventory/inventory.ts'
+import { directory } from '../src/kinds/files/directory.ts'
+import { file } from '../src/kinds/files/file.ts'
+import { packages } from '../src/kinds/packages/packages.ts'
 import { sh } from '../src/sh.ts'
-import { type Playbook, playbook, step } from '../src/step.ts'
-import { text } from '../src/text.ts'
+import { text } from '../src/util/text.ts'
 
 type Ntfy = Pick<Server, 'hostname' | 'ntfy' | 'acme'>
 

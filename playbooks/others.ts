@@ -1,8 +1,8 @@
-import { openings, type Server } from '../src/inventory.ts'
-import { listening } from '../src/kinds/listening.ts'
-import { otherAccess } from '../src/kinds/other-access.ts'
-import { packetFilter } from '../src/kinds/packet-filter.ts'
-import { type Playbook, playbook, step } from '../src/step.ts'
+import { type Playbook, playbook, step } from '../src/engine/step.ts'
+import { openings, type Server } from '../src/inventory/inventory.ts'
+import { otherAccess } from '../src/kinds/access/other-access.ts'
+import { packetFilter } from '../src/kinds/network/packet-filter.ts'
+import { listening } from '../src/kinds/system/listening.ts'
 
 type Others = Pick<Server, 'admin' | 'ssh' | 'firewall' | 'nebula' | 'nfs'>
 

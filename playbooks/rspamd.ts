@@ -1,12 +1,12 @@
 import { rspamdLocal } from '../files/etc/rspamd/local.ts'
-import type { Server } from '../src/inventory.ts'
-import { directory } from '../src/kinds/directory.ts'
-import { file } from '../src/kinds/file.ts'
-import { packages } from '../src/kinds/packages.ts'
-import { service } from '../src/kinds/service.ts'
+import { type Playbook, playbook, step } from '../src/engine/step.ts'
+import type { Server } from '../src/inventory/inventory.ts'
+import { directory } from '../src/kinds/files/directory.ts'
+import { file } from '../src/kinds/files/file.ts'
+import { packages } from '../src/kinds/packages/packages.ts'
+import { service } from '../src/kinds/system/service.ts'
 import { sh } from '../src/sh.ts'
-import { type Playbook, playbook, step } from '../src/step.ts'
-import { text } from '../src/text.ts'
+import { text } from '../src/util/text.ts'
 
 /** What strangers send is looked at by rspamd, which maddy asks on port 25. While it does not answer, mail comes in as without it. */
 export const rspamd = ({ rspamd: wanted }: Pick<Server, 'rspamd'>): Playbook =>

@@ -1,13 +1,13 @@
 import { isLoopback, resolvConf } from '../files/etc/resolv.conf.ts'
 import { unboundConf } from '../files/etc/unbound/unbound.conf.d/provision.conf.ts'
-import type { Server } from '../src/inventory.ts'
-import { directory } from '../src/kinds/directory.ts'
-import { file } from '../src/kinds/file.ts'
-import { packages } from '../src/kinds/packages.ts'
-import { service } from '../src/kinds/service.ts'
+import { type Playbook, playbook, step } from '../src/engine/step.ts'
+import type { Server } from '../src/inventory/inventory.ts'
+import { directory } from '../src/kinds/files/directory.ts'
+import { file } from '../src/kinds/files/file.ts'
+import { packages } from '../src/kinds/packages/packages.ts'
+import { service } from '../src/kinds/system/service.ts'
 import { sh } from '../src/sh.ts'
-import { type Playbook, playbook, step } from '../src/step.ts'
-import { text } from '../src/text.ts'
+import { text } from '../src/util/text.ts'
 
 /**
  * Whom the host asks for names. At 127.0.0.1 that is unbound, which validates: without it maddy's outbound DANE is silently off,

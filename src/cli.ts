@@ -6,7 +6,7 @@ import { zones } from './cli/dns.ts'
 import { hosts } from './cli/hosts.ts'
 import { inventories } from './cli/inventories.ts'
 import { rehearsals } from './cli/rehearsals.ts'
-import { root } from './text.ts'
+import { root } from './util/text.ts'
 
 const program = new Command('provision')
   .description('sets up and keeps a mail and web server on Debian 12, over SSH, from one inventory file')

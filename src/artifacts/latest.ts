@@ -1,5 +1,5 @@
-import type { ArtifactName } from '../artifacts.ts'
 import { ProvisionError } from '../errors.ts'
+import type { ArtifactName } from './artifacts.ts'
 
 const repositories: Readonly<Record<ArtifactName, string>> = {
   maddy: 'foxcpp/maddy',

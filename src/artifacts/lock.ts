@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { parseDocument } from 'yaml'
 import { ProvisionError } from '../errors.ts'
-import { replaceFile, whileLocked } from '../replace.ts'
+import { replaceFile, whileLocked } from '../util/replace.ts'
 
 /** `sha256:` and hex of a file, or `h1:` and base64 of a Go module. */
 export type Digest = `sha256:${string}` | `h1:${string}`

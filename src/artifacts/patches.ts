@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { ProvisionError } from '../errors.ts'
-import { root } from '../text.ts'
+import { root } from '../util/text.ts'
 
 /** One change to the sources of a program that is built: a file `files/<program>/patches/<name>`. */
 export interface Patch {

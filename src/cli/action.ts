@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from 'commander'
-import type { Io } from '../commands/io.ts'
 import { Interrupted, ProvisionError } from '../errors.ts'
+import type { Io } from '../session/io.ts'
 
 /** Every flag of every command, as commander gives them. */
 export interface Flags {
@@ -104,5 +104,5 @@ export function print(line: string): void {
 
 /** Not loaded for --help: it brings all that a plan is told with. */
 async function streams(json: boolean): Promise<Io> {
-  return (await import('../commands/io.ts')).processIo({ json })
+  return (await import('../session/io.ts')).processIo({ json })
 }

@@ -14,7 +14,7 @@ export function backups(program: Command): void {
     ['key', 'backupKey', 'the public key that the storage has to let in'],
   ] as const) {
     reaching(backup.command(verb).description(about)).action(
-      runAction(async (flags, io) => (await import('../commands/backup.ts'))[name](needsHost(flags), io, print)),
+      runAction(async (flags, io) => (await import('../commands/backup/backup.ts'))[name](needsHost(flags), io, print)),
     )
   }
 
@@ -22,7 +22,7 @@ export function backups(program: Command): void {
     .option('--yes', 'no question; nothing is removed when a day is missing')
     .action(
       runAction(async (flags, io) =>
-        (await import('../commands/prune.ts')).backupPrune({ ...needsHost(flags), yes: flags.yes === true }, io, print),
+        (await import('../commands/backup/prune.ts')).backupPrune({ ...needsHost(flags), yes: flags.yes === true }, io, print),
       ),
     )
 
@@ -41,15 +41,15 @@ export function backups(program: Command): void {
       runAction(async (flags, io) => {
         const { only, yes = false, drill = false, mailbox, message, list, inPlace = false, ...rest } = needsHost(flags)
         if (mailbox !== undefined) {
-          const { restoreMailbox } = await import('../commands/restore-mailbox.ts')
+          const { restoreMailbox } = await import('../commands/backup/restore-mailbox.ts')
           return restoreMailbox({ ...rest, yes, mailbox, message, list, inPlace }, io, print)
         }
         if (message !== undefined || list !== undefined || inPlace)
           throw new ProvisionError('restore', 'whose mailbox is not said', 'add --mailbox ADDRESS')
-        if (drill) return (await import('../commands/drill.ts')).drill(rest, io, print)
+        if (drill) return (await import('../commands/backup/drill.ts')).drill(rest, io, print)
         if (only !== undefined && only.join() !== 'mail')
           throw new ProvisionError('--only', `“${only.join()}” cannot be restored by itself`, 'there is: mail')
-        return (await import('../commands/restore.ts')).restore({ ...rest, yes, mail: only !== undefined }, io)
+        return (await import('../commands/backup/restore.ts')).restore({ ...rest, yes, mail: only !== undefined }, io)
       }),
     )
 }

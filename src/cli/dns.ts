@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Io } from '../commands/io.ts'
+import type { Io } from '../session/io.ts'
 import { type Flags, needsHost, print, runAction } from './action.ts'
 import { naming, reaching } from './options.ts'
 
@@ -14,13 +14,13 @@ export function zones(program: Command): void {
     reaching(dns.command(verb).description(about))
       .option('--domain <domain>', 'this one only')
       .option('--offline', 'without the host, and so without its keys: no DKIM, no TLSA')
-      .action(runAction(async (flags, io) => (await import('../commands/dns.ts'))[name](needsHost(flags), io, print)))
+      .action(runAction(async (flags, io) => (await import('../commands/dns/dns.ts'))[name](needsHost(flags), io, print)))
   }
   naming(dns.command('lint <file>').description('what is wrong with a zone file; - is stdin'))
     .option('--domain <domain>', 'the zone’s name, where the file does not say it')
     .option('--offline', 'only what the text says by itself: no DS, no authorisation of reports')
     .action(
-      runAction(async (flags, io, [file = '']) => (await import('../commands/dns-lint.ts')).dnsLint(flags, io, print, file)),
+      runAction(async (flags, io, [file = '']) => (await import('../commands/dns/dns-lint.ts')).dnsLint(flags, io, print, file)),
     )
   reaching(
     dns.command('publish').description('writes what is missing or wrong where the zones are kept, and waits until it is seen'),
@@ -32,7 +32,7 @@ export function zones(program: Command): void {
     .option('--wait <seconds>', 'how long the name servers may take to show it (default: 600)', seconds)
     .action(
       runAction(async (flags, io) =>
-        (await import('../commands/dns-publish.ts')).dnsPublish({ ...needsHost(flags), yes: flags.yes === true }, io),
+        (await import('../commands/dns/dns-publish.ts')).dnsPublish({ ...needsHost(flags), yes: flags.yes === true }, io),
       ),
     )
 
@@ -50,7 +50,10 @@ export function zones(program: Command): void {
 }
 
 async function turned(word: 'dkim' | 'tlsa', flags: Flags & { readonly named?: string | undefined }, io: Io): Promise<number> {
-  const [{ rotate }, rotations] = await Promise.all([import('../commands/rotate.ts'), import('../commands/rotations.ts')])
+  const [{ rotate }, rotations] = await Promise.all([
+    import('../commands/keys/rotate.ts'),
+    import('../commands/keys/rotations.ts'),
+  ])
   return rotate(rotations[word], { ...needsHost(flags), yes: flags.yes === true }, io)
 }
 

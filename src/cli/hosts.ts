@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { Io } from '../commands/io.ts'
 import { ProvisionError, UnknownHost } from '../errors.ts'
+import type { Io } from '../session/io.ts'
 import { type Flags, needsHost, print, runAction } from './action.ts'
 import { names, naming, positiveInteger, reaching } from './options.ts'
 
@@ -19,7 +19,7 @@ export function hosts(program: Command): void {
     .action(runAction((flags, io) => applyAction(program.helpInformation(), flags, io)))
 
   reaching(program.command('list').description('the ids and titles of playbooks and steps, in order')).action(
-    runAction(async (flags, io) => (await import('../commands/list.ts')).list(needsHost(flags), io, print)),
+    runAction(async (flags, io) => (await import('../commands/plan/list.ts')).list(needsHost(flags), io, print)),
   )
 
   reaching(program.command('doctor').description('looks at the server from outside and from inside, and says what to do'))
@@ -31,7 +31,7 @@ export function hosts(program: Command): void {
 
   reaching(program.command('history').description('what runs have changed on the host: who, when, what'))
     .option('--last <number>', 'the newest so many', positiveInteger)
-    .action(runAction(async (flags, io) => (await import('../commands/history.ts')).history(needsHost(flags), io, print)))
+    .action(runAction(async (flags, io) => (await import('../commands/plan/history.ts')).history(needsHost(flags), io, print)))
 
   reaching(
     program.command('upgrade <program>').description('moves maddy or caddy to another version, and back when it does not work'),
@@ -50,7 +50,7 @@ export function hosts(program: Command): void {
   )
 
   reaching(program.command('adopt').description('what was edited on the host, and how to keep it')).action(
-    runAction(async (flags, io) => (await import('../commands/adopt.ts')).adopt(needsHost(flags), io, print)),
+    runAction(async (flags, io) => (await import('../commands/plan/adopt.ts')).adopt(needsHost(flags), io, print)),
   )
 }
 
@@ -60,13 +60,13 @@ async function applyAction(help: string, flags: Flags, io: Io): Promise<number> 
   if (flags.all === true || several.length > 1) {
     if (flags.all && several.length > 0)
       throw new ProvisionError('--all', 'is every host, and --host names some', 'say one of them')
-    return (await import('../commands/fleet.ts')).fleet({ ...flags, hosts: several, check, diff, yes, only }, io)
+    return (await import('../commands/plan/fleet.ts')).fleet({ ...flags, hosts: several, check, diff, yes, only }, io)
   }
   if (flags.host === undefined) {
     process.stdout.write(help)
     return 0
   }
-  const { apply } = await import('../commands/apply.ts')
+  const { apply } = await import('../commands/plan/apply.ts')
   const run = (host: string) => apply({ ...flags, host, check, diff, yes, only }, io)
   try {
     return await run(flags.host)
@@ -74,7 +74,7 @@ async function applyAction(help: string, flags: Flags, io: Io): Promise<number> 
     if (!(error instanceof UnknownHost) || io.ask === undefined) throw error
     io.report.error(error)
     if (!(await io.ask.confirm('Make one now, by some questions?'))) return 1
-    const made = await (await import('../commands/init.ts')).makeInventory(flags, io, flags.host)
+    const made = await (await import('../commands/inventory/init.ts')).makeInventory(flags, io, flags.host)
     return made === undefined ? 1 : run(made)
   }
 }

@@ -9,7 +9,7 @@ export function inventories(program: Command): void {
     .description('makes an inventory by questions')
     .option('--inventory <dir>', 'where inventories are (default: $PROVISION_INVENTORY, ./inventory)')
     .option('--debug', 'stacks')
-    .action(runAction(async (flags, io, [name]) => (await import('../commands/init.ts')).init(flags, io, name)))
+    .action(runAction(async (flags, io, [name]) => (await import('../commands/inventory/init.ts')).init(flags, io, name)))
 
   const domain = program.command('domain').description('the mail domains of an inventory: add [DOMAIN], remove DOMAIN')
   changing(domain.command('add [domain]').description('one more, by questions, flags or a file; then its records are printed'))
@@ -20,13 +20,15 @@ export function inventories(program: Command): void {
     .option('--mta-sts <mode>', 'none, testing or enforce')
     .option('--answers <file>', 'all of it, as in an inventory')
     .action(
-      runAction(async (flags, io, [name]) => (await import('../commands/domain.ts')).domainAdd(changeOptions(flags), io, name)),
+      runAction(async (flags, io, [name]) =>
+        (await import('../commands/domain/domain.ts')).domainAdd(changeOptions(flags), io, name),
+      ),
     )
   changing(domain.command('remove <domain>').description('takes one out, with its records and the site of its name'))
     .option('--keep-records', 'what is in the zones stays, and is printed')
     .action(
       runAction(async (flags, io, [name = '']) =>
-        (await import('../commands/domain.ts')).domainRemove(changeOptions(flags), io, name),
+        (await import('../commands/domain/domain.ts')).domainRemove(changeOptions(flags), io, name),
       ),
     )
 
@@ -38,7 +40,7 @@ export function inventories(program: Command): void {
   ] as const) {
     changing(account.command(`${verb} <address>`).description(about)).action(
       runAction(async (flags, io, [address = '']) =>
-        (await import('../commands/account.ts'))[name](changeOptions(flags), io, address),
+        (await import('../commands/inventory/account.ts'))[name](changeOptions(flags), io, address),
       ),
     )
   }
@@ -46,12 +48,12 @@ export function inventories(program: Command): void {
   const alias = program.command('alias').description('the aliases of an inventory: add ADDRESS TARGET…, remove ADDRESS')
   changing(alias.command('add <address> <target...>').description('one more, for one or several addresses')).action(
     runAction(async (flags, io, [address = '', ...to]) =>
-      (await import('../commands/account.ts')).aliasAdd(changeOptions(flags), io, address, to),
+      (await import('../commands/inventory/account.ts')).aliasAdd(changeOptions(flags), io, address, to),
     ),
   )
   changing(alias.command('remove <address>').description('takes one out')).action(
     runAction(async (flags, io, [address = '']) =>
-      (await import('../commands/account.ts')).aliasRemove(changeOptions(flags), io, address),
+      (await import('../commands/inventory/account.ts')).aliasRemove(changeOptions(flags), io, address),
     ),
   )
 

@@ -1,10 +1,10 @@
+import { type ArtifactName, artifactCache } from '../artifacts/artifacts.ts'
 import { latest, older } from '../artifacts/latest.ts'
 import { recheck, recheckedWords } from '../artifacts/recheck.ts'
-import { type ArtifactName, artifactCache } from '../artifacts.ts'
 import { ProvisionError } from '../errors.ts'
-import { loadInventory } from '../inventory.ts'
+import { loadInventory } from '../inventory/inventory.ts'
+import type { Io } from '../session/io.ts'
 import { recipes } from '../upgrade/recipes.ts'
-import type { Io } from './io.ts'
 
 /** What `provision outdated` may be told. */
 export interface OutdatedOptions {

@@ -1,6 +1,6 @@
-import { loadInventory } from '../inventory.ts'
-import type { Io } from './io.ts'
-import type { OpenOptions } from './open-options.ts'
+import { loadInventory } from '../inventory/inventory.ts'
+import type { Io } from '../session/io.ts'
+import type { OpenOptions } from '../session/open-options.ts'
 import { editSecrets, listSecrets, setSecret, showSecret } from './secrets.ts'
 
 /** `provision secrets list|show|set|edit`, with the process's own streams. */

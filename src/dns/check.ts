@@ -1,4 +1,4 @@
-import { once } from '../once.ts'
+import { once } from '../util/once.ts'
 import { lookAtServer, type Speaks, speaks, written } from './at-server.ts'
 import { type Family, familyOf, type NameServer, NoAnswer, type QueryOptions } from './client.ts'
 import { type Difference, wantedOf } from './compare.ts'

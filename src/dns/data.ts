@@ -1,5 +1,5 @@
 import type { Answer, TxtAnswer } from 'dns-packet'
-import { shortest } from '../addresses.ts'
+import { shortest } from '../util/addresses.ts'
 import type { Said } from './record.ts'
 
 /** What an answer says, as `data` of a record of ours; undefined for types that we do not know. */

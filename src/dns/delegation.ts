@@ -1,4 +1,4 @@
-import { shortest } from '../addresses.ts'
+import { shortest } from '../util/addresses.ts'
 import { askServer, type DnsReply, NoAnswer, type QueryOptions } from './client.ts'
 import type { Authorities, Authority } from './servers.ts'
 import { doubt, fault, type Trouble } from './trouble.ts'

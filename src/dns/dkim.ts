@@ -1,4 +1,4 @@
-import { dkimFiles } from '../inventory.ts'
+import { dkimFiles } from '../inventory/inventory.ts'
 import { type Sh, sh } from '../sh.ts'
 import type { DnsRecord } from './record.ts'
 

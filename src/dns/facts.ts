@@ -1,8 +1,8 @@
 import { createHash, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
+import type { Shell } from '../engine/shell.ts'
 import { ProvisionError } from '../errors.ts'
-import { certificateKeyPath, dkimFiles, liveKeys, type Server } from '../inventory.ts'
+import { certificateKeyPath, dkimFiles, liveKeys, type Server } from '../inventory/inventory.ts'
 import { type Sh, sh } from '../sh.ts'
-import type { Shell } from '../shell.ts'
 import { dkimValue } from './dkim.ts'
 import type { HostFacts } from './record.ts'
 

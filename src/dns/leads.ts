@@ -1,5 +1,5 @@
-import { shortest } from '../addresses.ts'
-import type { Server } from '../inventory.ts'
+import type { Server } from '../inventory/inventory.ts'
+import { shortest } from '../util/addresses.ts'
 import { seenAt } from './at-server.ts'
 import { NoAnswer } from './client.ts'
 import { dataOf } from './data.ts'

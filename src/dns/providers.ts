@@ -1,5 +1,5 @@
 import { ProvisionError } from '../errors.ts'
-import type { Server } from '../inventory.ts'
+import type { Server } from '../inventory/inventory.ts'
 import { type Secret, secretsIn } from '../secret.ts'
 import type { NameServer } from './client.ts'
 import { nsupdate } from './providers/nsupdate.ts'

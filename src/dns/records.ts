@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { reverseName } from '../addresses.ts'
 import { mtaStsPolicy } from '../inventory/derived.ts'
-import { type Domain, liveKeys, type Server } from '../inventory.ts'
+import { type Domain, liveKeys, type Server } from '../inventory/inventory.ts'
+import { reverseName } from '../util/addresses.ts'
 import { dkimName } from './dkim.ts'
 import type { DnsRecord, HostFacts } from './record.ts'
 

@@ -1,4 +1,4 @@
-import type { Rotation, Server } from '../inventory.ts'
+import type { Rotation, Server } from '../inventory/inventory.ts'
 import { shortTtl } from './records.ts'
 
 /** How long a key takes to come and to go, in seconds. */

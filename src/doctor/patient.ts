@@ -1,8 +1,8 @@
-import type { Server } from '../inventory.ts'
-import type { Resource } from '../kind.ts'
-import { runningUnits } from '../kinds/service.ts'
+import type { Resource } from '../engine/kind.ts'
+import type { Playbook } from '../engine/step.ts'
+import type { Server } from '../inventory/inventory.ts'
+import { runningUnits } from '../kinds/system/service.ts'
 import type { Sh } from '../sh.ts'
-import type { Playbook } from '../step.ts'
 import { CouldNotLook } from './could-not-look.ts'
 import type { OutsideDns } from './dns.ts'
 

@@ -1,5 +1,5 @@
-import { within } from './folders.ts'
-import type { Server } from './shape.ts'
+import { within } from './conflicts/folders.ts'
+import type { Server } from './schema/shape.ts'
 
 /**
  * The folders whose content the inventory declares, sorted, each once: those of sites and of NFS exports, wherever they are, but for

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Secret } from '../secret.ts'
-import type { Domain, Server } from './shape.ts'
+import type { Domain, Server } from './schema/shape.ts'
 
 /** One alias with its targets, as whole addresses. */
 export interface AliasLine {

@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url'
 import type { Document } from 'yaml'
 import { ProvisionError, UnknownHost } from '../errors.ts'
 import { Secret } from '../secret.ts'
-import { openStore, type Store } from '../secrets.ts'
-import { root } from '../text.ts'
-import { turn } from '../turn.ts'
+import { openStore, type Store } from '../secrets/store.ts'
+import { root } from '../util/text.ts'
+import { turn } from '../util/turn.ts'
 import { type InventoryText, readYaml } from './read.ts'
-import type { Server } from './shape.ts'
+import type { Server } from './schema/shape.ts'
 
 /** One server's inventory: what it says, where it is, and its secrets. */
 export interface Inventory {

@@ -1,9 +1,9 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
-import { bits } from '../addresses.ts'
 import { ProvisionError } from '../errors.ts'
 import { certificatesIn, keyIn, type NebulaCertificate, signedBy } from '../nebula/certificate.ts'
 import type { Secret } from '../secret.ts'
-import type { Server } from './shape.ts'
+import { bits } from '../util/addresses.ts'
+import type { Server } from './schema/shape.ts'
 
 type Declared = Pick<NonNullable<Server['nebula']>, 'address' | 'ca' | 'certificate' | 'key'>
 

@@ -1,5 +1,5 @@
-import { networkOf } from './overlay.ts'
-import type { Server } from './shape.ts'
+import { networkOf } from './schema/overlay.ts'
+import type { Server } from './schema/shape.ts'
 
 /** One thing that is let in. */
 export interface Opening {

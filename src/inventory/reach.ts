@@ -1,5 +1,5 @@
-import { defaultKeys, defaultPort } from './defaults.ts'
-import type { Server } from './shape.ts'
+import { defaultKeys, defaultPort } from './schema/defaults.ts'
+import type { Server } from './schema/shape.ts'
 
 /** What of a server says how it is reached. */
 export type ReachSettings = {

@@ -1,7 +1,7 @@
 import { type Document, isNode, LineCounter, parseDocument, type Scalar, type ScalarTag } from 'yaml'
 import { ProvisionError } from '../errors.ts'
 import { Secret } from '../secret.ts'
-import { secretName, secretPlaceholder } from './secret-name.ts'
+import { secretName, secretPlaceholder } from '../secrets/secret-name.ts'
 
 /** An inventory file as it was read: the document keeps comments and places. */
 export interface InventoryText {

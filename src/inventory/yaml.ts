@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { ProvisionError } from '../errors.ts'
 import type { InventoryText } from './read.ts'
-import { Server } from './server.ts'
+import { Server } from './schema/server.ts'
 
 export { type InventoryText, readYaml, secretTag } from './read.ts'
 

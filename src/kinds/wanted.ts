@@ -1,4 +1,4 @@
-import type { Misfit } from '../kind.ts'
+import type { Misfit } from '../engine/kind.ts'
 import { Secret } from '../secret.ts'
 import { isSh } from '../sh.ts'
 

@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { isIPv4 } from 'node:net'
-import { bits } from '../addresses.ts'
+import { bits } from '../util/addresses.ts'
 import { certificatesIn, keyIn } from './certificate.ts'
 import { element, integer } from './der.ts'
 

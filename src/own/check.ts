@@ -1,9 +1,9 @@
+import { asks, type Misfit, placeOf, type Resource } from '../engine/kind.ts'
+import { refuseTwins } from '../engine/plan.ts'
+import type { Guard, Playbook, Step } from '../engine/step.ts'
 import { ProvisionError } from '../errors.ts'
-import { asks, type Misfit, placeOf, type Resource } from '../kind.ts'
 import { awaitIt, described, isPromise } from '../kinds/wanted.ts'
-import { refuseTwins } from '../plan.ts'
 import { isSh, type Sh } from '../sh.ts'
-import type { Guard, Playbook, Step } from '../step.ts'
 import { syntaxFaults } from './syntax.ts'
 
 /**

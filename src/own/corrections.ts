@@ -1,10 +1,10 @@
 import { dirname } from 'node:path/posix'
-import type { Drift } from '../drift.ts'
+import type { Drift } from '../engine/drift.ts'
+import { asks, placeOf } from '../engine/kind.ts'
+import type { Plan } from '../engine/plan.ts'
+import type { Step } from '../engine/step.ts'
 import { ProvisionError } from '../errors.ts'
-import { asks, placeOf } from '../kind.ts'
-import type { Plan } from '../plan.ts'
 import { secretsIn } from '../secret.ts'
-import type { Step } from '../step.ts'
 import { checkScripts, type Script } from './check.ts'
 
 /**

@@ -1,5 +1,5 @@
+import { type Change, defineKind, type Kind, type Resource } from '../engine/kind.ts'
 import { ProvisionError } from '../errors.ts'
-import { type Change, defineKind, type Kind, type Resource } from '../kind.ts'
 import { awaitIt, described, isPromise } from '../kinds/wanted.ts'
 import { isSh } from '../sh.ts'
 import { lineOf, said } from './mistake.ts'

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { ProvisionError } from '../errors.ts'
-import { root } from '../text.ts'
+import { root } from '../util/text.ts'
 
 /** What was thrown by a playbook of an operator's own, as an error of theirs: the line of their file, and no report to us. */
 export function mistake(error: unknown, file: string, what = ''): ProvisionError {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import module from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ProvisionError } from '../errors.ts'
-import { root } from '../text.ts'
+import { root } from '../util/text.ts'
 
 /**
  * Makes `provision`, in the playbooks of an operator's own, the copy of this program that is running: whether a package is installed

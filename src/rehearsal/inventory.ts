@@ -1,11 +1,11 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Inventory, loadInventory } from '../inventory.ts'
+import { type Inventory, loadInventory } from '../inventory/inventory.ts'
 import { publicLine } from '../secrets/ed25519.ts'
 import { makeIdentity, readIdentity } from '../secrets/identity.ts'
-import type { Machine } from './machine.ts'
+import type { Machine } from './machine/machine.ts'
+import { overlaySecrets } from './network/overlay-network.ts'
 import type { Rehearsal } from './open.ts'
-import { overlaySecrets } from './overlay-network.ts'
 import { caFile, rehearsed } from './rehearsed.ts'
 
 /** What of a rehearsal an inventory is written for; a test with several hosts says which of them. */

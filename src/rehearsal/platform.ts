@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { ProvisionError } from '../errors.ts'
 import { environment, local, mustRun } from './local.ts'
-import { emulator } from './vm.ts'
+import { emulator } from './machine/vm.ts'
 
 /** The programs that a rehearsal runs on this machine, and the Debian package of each. */
 const programs: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import { type Document, isMap, isSeq } from 'yaml'
+import { blocklist, internetDomain, peerDomain } from './internet/service.ts'
 import type { Rehearsal } from './open.ts'
-import { blocklist, internetDomain, peerDomain } from './service.ts'
 
 /** What an inventory is told so that it means a rehearsal: nothing else of it is touched. */
 export function rehearsed(

@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto'
 import { parseDocument, stringify } from 'yaml'
 import { ProvisionError } from '../errors.ts'
-import { secretName } from '../inventory/secret-name.ts'
 import type { MadeAs } from '../secret.ts'
 import { newKey } from './ed25519.ts'
+import { secretName } from './secret-name.ts'
 
 /** Reads the YAML in a store. Throws ProvisionError for what is no map of names to texts. The text is never part of the message. */
 export function parseSecrets(file: string, text: string): ReadonlyMap<string, string> {

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { parsePrivate, toLine } from '../ssh/public-key.ts'
+import { parsePrivate, toLine } from '../ssh/keys/public-key.ts'
 
 /** A private key as ssh-keygen writes it, without a passphrase. The format: PROTOCOL.key of openssh-portable. */
 export function newKey(): string {

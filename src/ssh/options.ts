@@ -1,4 +1,4 @@
-import type { Shell } from '../shell.ts'
+import type { Shell } from '../engine/shell.ts'
 
 /** Asks the operator. Absent where there is no terminal. */
 export interface Ask {

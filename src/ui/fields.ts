@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { sentence } from '../inventory/faults.ts'
+import { sentence } from '../inventory/edit/faults.ts'
 
 /** One thing that may be chosen. */
 export interface Choice {

@@ -1,6 +1,6 @@
-import type { Drift } from '../drift.ts'
-import { countChanges, type Plan } from '../plan.ts'
-import type { Step } from '../step.ts'
+import type { Drift } from '../engine/drift.ts'
+import { countChanges, type Plan } from '../engine/plan.ts'
+import type { Step } from '../engine/step.ts'
 
 /** What a command tells while it works and when it has ended: as text for people, or as JSON lines for programs. */
 export interface Report {

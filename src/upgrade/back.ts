@@ -1,4 +1,4 @@
-import { artifactFacts } from '../kinds/artifact.ts'
+import { artifactFacts } from '../kinds/packages/artifact.ts'
 import { type Sh, sh } from '../sh.ts'
 import type { Recipe } from './recipes.ts'
 

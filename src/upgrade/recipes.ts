@@ -1,7 +1,7 @@
-import type { Server } from '../inventory.ts'
-import { mailLogins } from '../inventory.ts'
-import { validateCaddy } from '../kinds/caddy.ts'
-import { loginLine, verifyMaddy } from '../kinds/maddy.ts'
+import type { Server } from '../inventory/inventory.ts'
+import { mailLogins } from '../inventory/inventory.ts'
+import { validateCaddy } from '../kinds/sh/caddy.ts'
+import { loginLine, verifyMaddy } from '../kinds/sh/maddy.ts'
 import { type Sh, sh } from '../sh.ts'
 
 /** How one program is moved to another version, and what shows that it still does its work. All sh is run by `switchTo`. */

@@ -1,4 +1,4 @@
-import { statePlaces } from '../probe.ts'
+import { statePlaces } from '../engine/probe.ts'
 import { type Sh, sh } from '../sh.ts'
 import { armed } from './back.ts'
 import type { Recipe } from './recipes.ts'

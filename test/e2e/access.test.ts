@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { $ } from 'zx'
-import { bare } from '../../src/rehearsal/images.ts'
+import { bare } from '../../src/rehearsal/image/images.ts'
 import { until } from '../../src/rehearsal/local.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { type Sh, sh } from '../../src/sh.ts'
@@ -22,7 +22,7 @@ import {
   stage,
   told,
   untilOn,
-} from './harness.ts'
+} from '../support/harness.ts'
 
 let rehearsal: Rehearsal
 

@@ -6,7 +6,7 @@ import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { $ } from 'zx'
 import type { Row } from '../../bench/noop.ts'
-import { root } from '../../src/text.ts'
+import { root } from '../../src/util/text.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'bench-test-'))
 

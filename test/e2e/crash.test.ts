@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { loadInventory } from '../../src/inventory.ts'
-import { bare } from '../../src/rehearsal/images.ts'
+import { loadInventory } from '../../src/inventory/inventory.ts'
+import { bare } from '../../src/rehearsal/image/images.ts'
+import { zonesOf } from '../../src/rehearsal/internet/zones.ts'
 import { until } from '../../src/rehearsal/local.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { startRehearsal } from '../../src/rehearsal/rehearsal.ts'
-import { zonesOf } from '../../src/rehearsal/zones.ts'
 import { sh } from '../../src/sh.ts'
 import {
   assertSame,
@@ -26,7 +26,7 @@ import {
   stage,
   told,
   untilOn,
-} from './harness.ts'
+} from '../support/harness.ts'
 
 /** Where a run dies: before its n-th command on the host, or while that runs. */
 interface Death {

@@ -3,11 +3,11 @@ import { appendFileSync, copyFileSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Machine } from '../../src/rehearsal/machine.ts'
+import type { Machine } from '../../src/rehearsal/machine/machine.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { sh } from '../../src/sh.ts'
-import { edit, type Operator, operatorOf, playbooksOf, provision, ready, stage, told } from './harness.ts'
-import { openTerminal } from './terminal.ts'
+import { edit, type Operator, operatorOf, playbooksOf, provision, ready, stage, told } from '../support/harness.ts'
+import { openTerminal } from '../support/terminal.ts'
 
 const only = ['--only', 'access,firewall']
 const names = ['alpha', 'beta', 'gamma'] as const

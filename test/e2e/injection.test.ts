@@ -5,11 +5,10 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Document } from 'yaml'
-import { bare } from '../../src/rehearsal/images.ts'
+import { bare } from '../../src/rehearsal/image/images.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
-import { openStore } from '../../src/secrets.ts'
+import { openStore } from '../../src/secrets/store.ts'
 import { sh } from '../../src/sh.ts'
-import { attacked, attacks } from '../hostile.ts'
 import {
   edit,
   isSettled,
@@ -21,7 +20,8 @@ import {
   ready,
   stage,
   told,
-} from './harness.ts'
+} from '../support/harness.ts'
+import { attacked, attacks } from '../support/hostile.ts'
 
 let rehearsal: Rehearsal
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { arm } from '../../src/arm.ts'
-import type { Image } from '../../src/rehearsal/image.ts'
-import { bare, oneSession, sshSocket, ufwOn } from '../../src/rehearsal/images.ts'
+import { arm } from '../../src/engine/arm.ts'
+import type { Image } from '../../src/rehearsal/image/image.ts'
+import { bare, oneSession, sshSocket, ufwOn } from '../../src/rehearsal/image/images.ts'
 import { until } from '../../src/rehearsal/local.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { sh } from '../../src/sh.ts'
@@ -23,7 +23,7 @@ import {
   stage,
   told,
   untilOn,
-} from './harness.ts'
+} from '../support/harness.ts'
 
 const only = ['--yes', '--only', 'access,firewall']
 let rehearsal: Rehearsal

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import type { ImapFlow, MessageStructureObject } from 'imapflow'
-import { malformed } from '../malformed.ts'
-import { alice, bob, type LoopbackMaddy, largest, loopbackMaddy } from './loopback-maddy.ts'
+import { alice, bob, type LoopbackMaddy, largest, loopbackMaddy } from '../support/loopback-maddy.ts'
+import { malformed } from '../support/malformed.ts'
 
 /** How a message comes in. */
 const ways = ['smtp', 'submission', 'append'] as const

@@ -11,7 +11,7 @@ import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
 import { type Sh, sh } from '../../src/sh.ts'
 import { checkLines, exitCode } from '../../src/ui/zones.ts'
-import { stage } from './harness.ts'
+import { stage } from '../support/harness.ts'
 
 // A signed zone at two BINDs of its own, below a root that is at a third one: each case breaks them in one way.
 let rehearsal: Rehearsal

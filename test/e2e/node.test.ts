@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { $ } from 'zx'
-import { root } from '../../src/text.ts'
+import { root } from '../../src/util/text.ts'
 
 // Debian 12 has Node 18. This is the last of it, as npm has it.
 const debians = '18.20.8'

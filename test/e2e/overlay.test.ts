@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type Inventory, loadInventory } from '../../src/inventory.ts'
-import type { Machine } from '../../src/rehearsal/machine.ts'
+import { type Inventory, loadInventory } from '../../src/inventory/inventory.ts'
+import type { Machine } from '../../src/rehearsal/machine/machine.ts'
+import { overlaySecrets } from '../../src/rehearsal/network/overlay-network.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
-import { overlaySecrets } from '../../src/rehearsal/overlay-network.ts'
-import { joinOverlay, overlayPorts, pinged } from '../../src/rehearsal/prove-overlay.ts'
+import { joinOverlay, overlayPorts, pinged } from '../../src/rehearsal/proof/prove-overlay.ts'
 import { stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
 import { sh } from '../../src/sh.ts'
-import { edit, isSettled, type Operator, operatorOf, provision, ready, stage, told } from './harness.ts'
+import { edit, isSettled, type Operator, operatorOf, provision, ready, stage, told } from '../support/harness.ts'
 
 /** Nebula and NFS with what they need: packages, the admin, for the guarded steps, and the firewall. */
 const only = ['--yes', '--only', 'base/configure-apt,access,firewall,nebula,nfs']

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { Machine } from '../../src/rehearsal/machine.ts'
+import type { Machine } from '../../src/rehearsal/machine/machine.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
 import { sh } from '../../src/sh.ts'
-import { isSettled, type Operator, operatorOf, provision, ready, stage, told } from './harness.ts'
+import { isSettled, type Operator, operatorOf, provision, ready, stage, told } from '../support/harness.ts'
 
 const only = ['--yes', '--only', 'access,firewall']
 

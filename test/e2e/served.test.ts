@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { caddyfile } from '../../files/etc/caddy/Caddyfile.ts'
-import { artifactSource, openLock } from '../../src/artifacts.ts'
+import { artifactSource, openLock } from '../../src/artifacts/artifacts.ts'
 import { until } from '../../src/rehearsal/local.ts'
-import { referenceServer } from '../reference.ts'
+import { referenceServer } from '../support/reference.ts'
 
 /** What the real Caddy serves of a folder, with our configuration, on the loopback of this machine. */
 

@@ -8,9 +8,9 @@ import { after, before, describe, test } from 'node:test'
 import ssh2 from 'ssh2'
 import { Secret } from '../../src/secret.ts'
 import { sh } from '../../src/sh.ts'
-import { type Connection, type LoginOptions, login, operatorKey } from '../../src/ssh.ts'
-import { startSecurityKey } from '../security-key.ts'
-import { startHost, type TestHost, until, whyNoSshd } from '../sshd.ts'
+import { type Connection, type LoginOptions, login, operatorKey } from '../../src/ssh/ssh.ts'
+import { startSecurityKey } from '../support/security-key.ts'
+import { startHost, type TestHost, until, whyNoSshd } from '../support/sshd.ts'
 
 const skip = whyNoSshd()
 
@@ -751,7 +751,7 @@ require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog:
 
 /** Logs in, takes the run lock, says so, and stays. */
 const holder = `
-import { login } from ${JSON.stringify(new URL('../../src/ssh.ts', import.meta.url).href)}
+import { login } from ${JSON.stringify(new URL('../../src/ssh/ssh.ts', import.meta.url).href)}
 const connection = await login({ ...JSON.parse(process.env.OPTIONS), log: () => undefined })
 await connection.lock('ann@laptop')
 console.log('locked')

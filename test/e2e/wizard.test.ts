@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { loadInventory } from '../../src/inventory.ts'
-import { openTerminal, type Terminal } from './terminal.ts'
+import { loadInventory } from '../../src/inventory/inventory.ts'
+import { openTerminal, type Terminal } from '../support/terminal.ts'
 
 const bin = fileURLToPath(new URL('../../src/bin.js', import.meta.url))
 

@@ -1,14 +1,25 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { dkimFiles, loadInventory } from '../../src/inventory.ts'
+import { dkimFiles, loadInventory } from '../../src/inventory/inventory.ts'
+import { zonesOf } from '../../src/rehearsal/internet/zones.ts'
 import type { Rehearsal } from '../../src/rehearsal/open.ts'
 import { startRehearsal, stopRehearsal } from '../../src/rehearsal/rehearsal.ts'
-import { zonesOf } from '../../src/rehearsal/zones.ts'
 import { sh } from '../../src/sh.ts'
-import { root } from '../../src/text.ts'
-import { command, edit, isSettled, type Operator, operatorOf, ours, playbooksOf, provision, ready, told } from './harness.ts'
-import { openTerminal } from './terminal.ts'
+import { root } from '../../src/util/text.ts'
+import {
+  command,
+  edit,
+  isSettled,
+  type Operator,
+  operatorOf,
+  ours,
+  playbooksOf,
+  provision,
+  ready,
+  told,
+} from '../support/harness.ts'
+import { openTerminal } from '../support/terminal.ts'
 
 // The zones as a part of the plan: on a host with one file, whose zones are those of the reference server.
 let rehearsal: Rehearsal

@@ -4,10 +4,10 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { lookAtStep } from '../../src/converge.ts'
-import { archiveKey } from '../../src/kinds/archive-key.ts'
-import { step } from '../../src/step.ts'
-import { converge, localShell } from '../local-shell.ts'
+import { lookAtStep } from '../../src/engine/converge.ts'
+import { step } from '../../src/engine/step.ts'
+import { archiveKey } from '../../src/kinds/packages/archive-key.ts'
+import { converge, localShell } from '../support/local-shell.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'provision-key-'))
 after(() => rmSync(root, { recursive: true, force: true }))

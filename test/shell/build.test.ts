@@ -6,11 +6,11 @@ import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { crc32 } from 'node:zlib'
+import { openLock } from '../../src/artifacts/artifacts.ts'
 import { build } from '../../src/artifacts/go.ts'
 import { stateOf } from '../../src/artifacts/patched.ts'
 import { type Patch, readPatch } from '../../src/artifacts/patches.ts'
 import { recheck } from '../../src/artifacts/recheck.ts'
-import { openLock } from '../../src/artifacts.ts'
 
 const [module, word] = ['github.com/foxcpp/maddy', 'github.com/foxcpp/word'] as const
 

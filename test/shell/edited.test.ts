@@ -3,11 +3,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { correct, edited, lookAtStep } from '../../src/converge.ts'
-import type { Drift } from '../../src/drift.ts'
-import { file } from '../../src/kinds/file.ts'
-import { step } from '../../src/step.ts'
-import { converge, localShell } from '../local-shell.ts'
+import { correct, edited, lookAtStep } from '../../src/engine/converge.ts'
+import type { Drift } from '../../src/engine/drift.ts'
+import { step } from '../../src/engine/step.ts'
+import { file } from '../../src/kinds/files/file.ts'
+import { converge, localShell } from '../support/local-shell.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'provision-edited-')) as `/${string}`
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -3,9 +3,9 @@ import { linkSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, write
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { handedOver } from '../../src/kinds/handed-over.ts'
-import { step } from '../../src/step.ts'
-import { converge, localShell } from '../local-shell.ts'
+import { step } from '../../src/engine/step.ts'
+import { handedOver } from '../../src/kinds/files/handed-over.ts'
+import { converge, localShell } from '../support/local-shell.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'handed-over-')) as `/${string}`
 after(() => rmSync(dir, { recursive: true }))

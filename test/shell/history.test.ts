@@ -3,13 +3,13 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { historyLines } from '../../src/commands/history.ts'
-import { entries } from '../../src/history.ts'
-import { file } from '../../src/kinds/file.ts'
+import { historyLines } from '../../src/commands/plan/history.ts'
+import { entries } from '../../src/engine/history.ts'
+import { step } from '../../src/engine/step.ts'
+import { file } from '../../src/kinds/files/file.ts'
 import { Secret } from '../../src/secret.ts'
 import { sh } from '../../src/sh.ts'
-import { step } from '../../src/step.ts'
-import { converge, localShell } from '../local-shell.ts'
+import { converge, localShell } from '../support/local-shell.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'provision-history-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Server } from '../../src/inventory.ts'
-import { example } from '../arbitrary.ts'
-import { attacked, attacks, open } from '../hostile.ts'
-import { known, referencePlaybooks } from '../reference.ts'
-import { scriptFiles, scriptsOf } from '../scripts.ts'
+import { Server } from '../../src/inventory/inventory.ts'
+import { example } from '../support/arbitrary.ts'
+import { attacked, attacks, open } from '../support/hostile.ts'
+import { known, referencePlaybooks } from '../support/reference.ts'
+import { scriptFiles, scriptsOf } from '../support/scripts.ts'
 
 /** Every script that an inventory ever makes, on the host or for it. */
 function scripts(raw: unknown, secret: (name: string) => string): readonly string[] {

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { checkConf, type MailCheck } from '../../files/etc/maddy/check.conf.ts'
-import { root } from '../../src/text.ts'
-import { malformed } from '../malformed.ts'
+import { root } from '../../src/util/text.ts'
+import { malformed } from '../support/malformed.ts'
 
 const program = fileURLToPath(new URL('files/usr/local/sbin/provision-mail-check', root))
 const codes = {

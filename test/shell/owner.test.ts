@@ -3,10 +3,10 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, mkdtempSync, rmSync, statSy
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
-import { owner } from '../../src/kinds/owner.ts'
+import { step } from '../../src/engine/step.ts'
+import { owner } from '../../src/kinds/files/owner.ts'
 import { sh } from '../../src/sh.ts'
-import { step } from '../../src/step.ts'
-import { converge, localShell } from '../local-shell.ts'
+import { converge, localShell } from '../support/local-shell.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'owner-')) as `/${string}`
 after(() => rmSync(dir, { recursive: true }))

@@ -17,10 +17,10 @@ import {
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { directory } from '../../src/kinds/directory.ts'
-import { privateKey } from '../../src/kinds/private-key.ts'
-import { step } from '../../src/step.ts'
-import { converge, localShell } from '../local-shell.ts'
+import { step } from '../../src/engine/step.ts'
+import { directory } from '../../src/kinds/files/directory.ts'
+import { privateKey } from '../../src/kinds/files/private-key.ts'
+import { converge, localShell } from '../support/local-shell.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'private-key-')) as `/${string}`
 after(() => rmSync(dir, { recursive: true }))

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { type Sh, sh } from '../../src/sh.ts'
-import { holding, readingScript, taking, working } from '../../src/ssh/scripts.ts'
-import { until } from '../sshd.ts'
+import { holding, readingScript, taking, working } from '../../src/ssh/session/scripts.ts'
+import { until } from '../support/sshd.ts'
 
 let dir: string
 beforeEach(() => {

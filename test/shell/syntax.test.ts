@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import { referencePlaybooks, referenceServer } from '../reference.ts'
-import { scriptFiles, scriptsOf } from '../scripts.ts'
+import { referencePlaybooks, referenceServer } from '../support/reference.ts'
+import { scriptFiles, scriptsOf } from '../support/scripts.ts'
 
 const refused = (input: string): string => spawnSync('dash', ['-n'], { input, encoding: 'utf8' }).stderr
 

@@ -17,10 +17,10 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
-import { arm, confirm, finish, settle } from '../../src/arm.ts'
+import { arm, confirm, finish, settle } from '../../src/engine/arm.ts'
 import { type Sh, sh } from '../../src/sh.ts'
-import { readingScript, working } from '../../src/ssh/scripts.ts'
-import { until } from '../sshd.ts'
+import { readingScript, working } from '../../src/ssh/session/scripts.ts'
+import { until } from '../support/sshd.ts'
 
 /** A host's /etc in a folder, the undo of a step that touches it, and what stands for systemd: it runs the undo when it is told to start it. */
 let dir: `/${string}`

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import type { Resource } from '../../src/kind.ts'
-import { authorizedKeys } from '../../src/kinds/authorized-keys.ts'
-import { user } from '../../src/kinds/user.ts'
-import { compile, read } from '../../src/probe.ts'
+import type { Resource } from '../../src/engine/kind.ts'
+import { compile, read } from '../../src/engine/probe.ts'
+import { authorizedKeys } from '../../src/kinds/access/authorized-keys.ts'
+import { user } from '../../src/kinds/access/user.ts'
 
 /** The states that the probe of this machine gives, by key. */
 function states(resources: readonly Resource[]): ReadonlyMap<string, unknown> {

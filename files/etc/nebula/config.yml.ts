@@ -1,4 +1,4 @@
-import { withMask } from '../../../src/addresses.ts'
+import { withMask } from '../../../src/util/addresses.ts'
 
 /** What a node is told. */
 export interface NebulaSettings {

@@ -1,5 +1,5 @@
-import type { Login } from '../../../src/inventory.ts'
-import { loginLine } from '../../../src/kinds/maddy.ts'
+import type { Login } from '../../../src/inventory/inventory.ts'
+import { loginLine } from '../../../src/kinds/sh/maddy.ts'
 import { type Secret, secretText } from '../../../src/secret.ts'
 import { sh } from '../../../src/sh.ts'
 

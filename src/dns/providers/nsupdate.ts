@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { ProvisionError } from '../../errors.ts'
-import type { Server } from '../../inventory.ts'
+import type { Server } from '../../inventory/inventory.ts'
 import { seenAt } from '../at-server.ts'
 import { isEmpty } from '../changes.ts'
 import { inParallel, type NameServer, NoAnswer } from '../client.ts'

@@ -1,5 +1,5 @@
 import { ProvisionError } from '../../errors.ts'
-import type { Server } from '../../inventory.ts'
+import type { Server } from '../../inventory/inventory.ts'
 import { inParallel } from '../client.ts'
 import { type OvhCall, OvhError, ovhClient, ovhEndpoints } from './ovh-client.ts'
 import { type OvhChange, type OvhRecord, ovhChanges, saidOf } from './ovh-plan.ts'

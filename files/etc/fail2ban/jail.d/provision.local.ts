@@ -1,4 +1,4 @@
-import { repeatedBan, sshBan } from '../../../../src/bans.ts'
+import { repeatedBan, sshBan } from '../../../../src/ssh/bans.ts'
 
 /** What the jails are given: networks that are never banned, who the admin is, and the port that sshd really has. */
 export interface Jails {

@@ -1,4 +1,4 @@
-import { howMuchLearned } from '../../../../src/kinds/rspamd.ts'
+import { howMuchLearned } from '../../../../src/kinds/sh/rspamd.ts'
 import { type Sh, sh } from '../../../../src/sh.ts'
 import { archivedRoots, backupPlaces, storageOf } from '../../../etc/provision/borg.ts'
 
