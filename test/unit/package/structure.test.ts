@@ -77,17 +77,54 @@ test('the engine talks to a Shell and to nothing else', () => {
   }
 })
 
-test('no file imports itself, by whatever way round: types included', () => {
+/** The room of a file: a folder of src, or what is beside src. */
+const roomOf = (file: string): string =>
+  file
+    .split('/')
+    .slice(0, file.startsWith('src/') ? 2 : 1)
+    .join('/')
+
+/** The ways that lead from a node back to itself. */
+function circlesOf(nodes: readonly string[], next: (node: string) => Iterable<string>): readonly string[] {
   const done = new Set<string>()
   const circles: string[] = []
-  const visit = (file: string, way: readonly string[]): void => {
-    if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' → '))
-    if (way.includes(file) || done.has(file)) return
-    for (const next of importsOf(file)) if (sources.includes(next)) visit(next, [...way, file])
-    done.add(file)
+  const visit = (node: string, way: readonly string[]): void => {
+    if (way.includes(node)) circles.push([...way.slice(way.indexOf(node)), node].join(' → '))
+    if (way.includes(node) || done.has(node)) return
+    for (const one of next(node)) visit(one, [...way, node])
+    done.add(node)
   }
-  for (const file of sources) visit(file, [])
-  assert.deepEqual(circles, [])
+  for (const node of nodes) visit(node, [])
+  return circles
+}
+
+test('rooms import in one direction: none needs one that needs it', () => {
+  const needs = new Map<string, Set<string>>()
+  for (const file of sources)
+    for (const other of importsOf(file))
+      if (sources.includes(other) && roomOf(other) !== roomOf(file))
+        needs.set(roomOf(file), (needs.get(roomOf(file)) ?? new Set()).add(roomOf(other)))
+  assert.deepEqual(
+    circlesOf([...needs.keys()], (room) => needs.get(room) ?? []),
+    [],
+  )
+})
+
+test('a folder is small enough to be read: six files at the top of src, 25 elsewhere', () => {
+  const tests = globSync('test/**/*.ts', { cwd: root })
+  const sizes = new Map<string, number>()
+  for (const file of [...sources, ...tests, 'src/bin.js']) sizes.set(dirname(file), (sizes.get(dirname(file)) ?? 0) + 1)
+  assert.deepEqual(
+    [...sizes].filter(([folder, files]) => files > (folder === 'src' ? 6 : 25)),
+    [],
+  )
+})
+
+test('no file imports itself, by whatever way round: types included', () => {
+  assert.deepEqual(
+    circlesOf(sources, (file) => importsOf(file).filter((one) => sources.includes(one))),
+    [],
+  )
 })
 
 /** Names that are exported twice, each with its reason. */
