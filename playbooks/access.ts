@@ -45,17 +45,14 @@ export const access = ({ address, address6, admin, provider, ssh, root, stampKey
     ),
 
     // Here and not with the base: whatever becomes of the network, a login with a key has to confirm it.
-    ...(address6 === undefined
-      ? []
-      : [
-          guardedStep('Have the IPv6 address', [ipv6({ address: address6, provider, alone: address === undefined })], {
-            save: ['/etc/network', '/etc/netplan', '/etc/systemd/network', '/etc/sysctl.conf', '/etc/sysctl.d'],
-            undo: sh`systemctl restart systemd-sysctl.service || :
+    address6 !== undefined &&
+      guardedStep('Have the IPv6 address', [ipv6({ address: address6, provider, alone: address === undefined })], {
+        save: ['/etc/network', '/etc/netplan', '/etc/systemd/network', '/etc/sysctl.conf', '/etc/sysctl.d'],
+        undo: sh`systemctl restart systemd-sysctl.service || :
 if systemctl -q is-active systemd-networkd.service; then systemctl restart systemd-networkd.service
 elif systemctl -q is-enabled networking.service 2>/dev/null; then systemctl restart networking.service; fi`,
-            login: 'current port',
-          }),
-        ]),
+        login: 'current port',
+      }),
 
     // A firewall that is on already lets the new port in before sshd moves to it.
     step('Let the SSH port through a firewall that is on', [

@@ -66,7 +66,7 @@ export const base = (server: Base): Playbook => {
       }),
       // What a run did, held back or could not do is told: see the playbook ntfy.
       directory({ path: upgradeUnit }),
-      ...(sury === undefined || others === undefined ? [] : [file({ path: others, content: updatesOfOthers([sury.host]) })]),
+      sury !== undefined && others !== undefined && file({ path: others, content: updatesOfOthers([sury.host]) }),
       file({ path: `${upgradeUnit}/provision.conf`, content: dailyUpgrade({ others }) }),
     ]),
     step('Run the automatic updates', [
@@ -75,13 +75,10 @@ export const base = (server: Base): Playbook => {
     ]),
 
     // What switches it off in a provider's image would do so at each boot. The address itself: see the playbook access.
-    ...(server.address6 === undefined
-      ? []
-      : [
-          step('Keep IPv6 on', [
-            file({ path: '/etc/sysctl.d/99-zz-provision.conf', content: text('etc/sysctl.d/99-zz-provision.conf') }),
-          ]),
-        ]),
+    server.address6 !== undefined &&
+      step('Keep IPv6 on', [
+        file({ path: '/etc/sysctl.d/99-zz-provision.conf', content: text('etc/sysctl.d/99-zz-provision.conf') }),
+      ]),
 
     step('Name the host', [hostname({ name: server.hostname }), file({ path: '/etc/hosts', content: hosts(server.hostname) })]),
     step('Set the time zone and the locales', [

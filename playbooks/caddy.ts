@@ -4,7 +4,7 @@ import { caddyGroups } from '../files/etc/systemd/system/caddy.service.d/provisi
 import { acmePlaces } from '../files/usr/local/sbin/provision-certificates.ts'
 import { apple, outlook, thunderbird } from '../files/var/caddy/mail/settings.ts'
 import type { Resource } from '../src/engine/kind.ts'
-import { type Playbook, playbook, step } from '../src/engine/step.ts'
+import { type Item, type Playbook, playbook, step } from '../src/engine/step.ts'
 import { type Domain, mtaStsPolicy, type Server, siteUser } from '../src/inventory/inventory.ts'
 import { user } from '../src/kinds/access/user.ts'
 import { basicAuth } from '../src/kinds/data/basic-auth.ts'
@@ -53,12 +53,12 @@ export const caddy = ({ acme, admin, dns, sites, domains, mail, php, origin, sta
     step('Configure Caddy', [
       directory({ path: '/etc/caddy' }),
       directory({ path: '/etc/caddy/auth', mode: '0750', group: 'caddy' }),
-      ...(acme.ca === undefined ? [] : [file({ path: caFile, content: acme.ca })]),
+      acme.ca !== undefined && file({ path: caFile, content: acme.ca }),
       file({ path: '/etc/systemd/system/caddy.service', content: text('etc/systemd/system/caddy.service') }),
       directory({ path: dropIn }),
       file({ path: `${dropIn}/provision.conf`, content: caddyGroups(users) }),
-      ...sites.flatMap(({ domain, basic_auth: auth }) =>
-        auth === undefined ? [] : [basicAuth({ path: authFile(domain), ...auth, stampKey })],
+      ...sites.map(
+        ({ domain, basic_auth: auth }) => auth !== undefined && basicAuth({ path: authFile(domain), ...auth, stampKey }),
       ),
       file({
         path: '/etc/caddy/Caddyfile',
@@ -98,14 +98,14 @@ const authFile = (domain: string) => `/etc/caddy/auth/${domain}` as const
 const folderOf = ({ name }: Pick<Domain, 'name'>) => `/var/caddy/mail/${name}` as const
 const servesPolicy = ({ mta_sts }: Pick<Domain, 'mta_sts'>) => mta_sts.served === 'here'
 
-const answers = (domain: Domain, mx: string): readonly Resource[] => {
+const answers = (domain: Domain, mx: string): readonly Item<Resource>[] => {
   const settings = { domain: domain.name, mx }
   return [
     directory({ path: folderOf(domain) }),
     file({ path: `${folderOf(domain)}/thunderbird.xml`, content: thunderbird(settings) }),
     file({ path: `${folderOf(domain)}/outlook.xml`, content: outlook(settings) }),
     file({ path: `${folderOf(domain)}/apple.mobileconfig`, content: apple(settings) }),
-    ...(servesPolicy(domain) ? [file({ path: `${folderOf(domain)}/mta-sts.txt`, content: mtaStsPolicy(domain, mx) })] : []),
+    servesPolicy(domain) && file({ path: `${folderOf(domain)}/mta-sts.txt`, content: mtaStsPolicy(domain, mx) }),
   ]
 }
 

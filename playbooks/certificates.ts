@@ -43,9 +43,9 @@ export const certificates = ({ acme, address6, dns, mail, origin }: Certificates
       directory({ path: '/etc/provision', mode: '0700' }),
       directory({ path: acmePlaces.state, mode: '0700' }),
       file({ path: '/etc/provision/acme.env', content: environment(dns), mode: '0600' }),
-      ...nsupdateKey(dns),
+      nsupdateKey(dns),
       ...(dns.provider === 'manual' ? challengeFolders : []),
-      ...(acme.ca === undefined ? [] : [file({ path: caFile, content: acme.ca })]),
+      acme.ca !== undefined && file({ path: caFile, content: acme.ca }),
       file({
         path: `/usr/local/sbin/${unit}`,
         mode: '0755',
@@ -67,7 +67,7 @@ export const certificates = ({ acme, address6, dns, mail, origin }: Certificates
 
     // acme.sh has made the first one. From the first change of a key on each has a name, and its TLSA record comes before it.
     step('Make the keys that TLSA names', [
-      ...(named.length === 0 ? [] : [directory({ path: `${acmePlaces.state}/keys`, mode: '0700' })]),
+      named.length > 0 && directory({ path: `${acmePlaces.state}/keys`, mode: '0700' }),
       ...named.map((name) =>
         privateKey({
           path: certificateKeyPath(mail.hostname, name),
@@ -122,12 +122,9 @@ NSUPDATE_KEY="${keyFile}"
 }
 
 const nsupdateKey = (dns: Server['dns']) =>
-  dns.provider !== 'nsupdate'
-    ? []
-    : [
-        file({
-          path: keyFile,
-          mode: '0600',
-          content: secretText`key "${dns.key.name}" { algorithm ${dns.key.algorithm}; secret "${dns.key.secret}"; };\n`,
-        }),
-      ]
+  dns.provider === 'nsupdate' &&
+  file({
+    path: keyFile,
+    mode: '0600',
+    content: secretText`key "${dns.key.name}" { algorithm ${dns.key.algorithm}; secret "${dns.key.secret}"; };\n`,
+  })

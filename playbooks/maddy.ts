@@ -146,7 +146,7 @@ ${verifyMaddy('/usr/local/bin/maddy', sh`"$tmp"`)}`,
         ],
       }),
       // A directory that is not declared any more gives nobody a mailbox.
-      ...(mail.ldap === undefined ? [service({ unit: 'provision-ldap.timer', state: 'off' })] : []),
+      mail.ldap === undefined && service({ unit: 'provision-ldap.timer', state: 'off' }),
     ]),
     step('See that the certificate is served', [
       servedCertificate({

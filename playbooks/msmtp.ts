@@ -21,7 +21,7 @@ export const msmtp = ({ hostname, admin, acme, mail, stampKey }: Msmtp): Playboo
     step('Make the account that sends', [mailAccount({ ...login, stampKey }), group({ name: 'msmtp', members: [admin.user] })]),
 
     step('Configure msmtp', [
-      ...(acme.ca === undefined ? [] : [file({ path: caFile, content: acme.ca })]),
+      acme.ca !== undefined && file({ path: caFile, content: acme.ca }),
       file({
         path: '/etc/msmtprc',
         mode: '0640',

@@ -15,16 +15,13 @@ export const ntfy = ({ hostname, ntfy: to, acme }: Ntfy): Playbook =>
     step('Install what messages are sent with', [packages({ name: 'ntfy', installed: ['curl'] })]),
 
     step('Configure what the host tells', [
-      ...(to === undefined
-        ? []
-        : [
-            ...(acme.ca === undefined ? [] : [file({ path: caFile, content: acme.ca })]),
-            file({
-              path: config,
-              mode: '0600',
-              content: notifyCurl({ ...to, token: to.token, ca: acme.ca === undefined ? undefined : caFile }),
-            }),
-          ]),
+      to !== undefined && acme.ca !== undefined && file({ path: caFile, content: acme.ca }),
+      to !== undefined &&
+        file({
+          path: config,
+          mode: '0600',
+          content: notifyCurl({ ...to, token: to.token, ca: acme.ca === undefined ? undefined : caFile }),
+        }),
       // What has been reported is remembered the same way by all programs that report.
       directory({ path: '/usr/local/lib/provision' }),
       file({

@@ -17,13 +17,10 @@ export const unbound = ({ dns: { resolver } }: Pick<Server, 'dns'>): Playbook =>
   if (resolver === undefined) return playbook('unbound', [])
   const conf = '/etc/unbound/unbound.conf.d'
   return playbook('unbound', [
-    ...(isLoopback(resolver)
-      ? [
-          step('Install unbound', [packages({ name: 'unbound', installed: ['unbound', 'dns-root-data', 'bind9-dnsutils'] })]),
-          step('Configure unbound', [file({ path: `${conf}/provision.conf`, content: unboundConf(resolver) })]),
-          step('Run unbound', [service({ unit: 'unbound.service', reads: ['/etc/unbound'] })]),
-        ]
-      : []),
+    isLoopback(resolver) &&
+      step('Install unbound', [packages({ name: 'unbound', installed: ['unbound', 'dns-root-data', 'bind9-dnsutils'] })]),
+    isLoopback(resolver) && step('Configure unbound', [file({ path: `${conf}/provision.conf`, content: unboundConf(resolver) })]),
+    isLoopback(resolver) && step('Run unbound', [service({ unit: 'unbound.service', reads: ['/etc/unbound'] })]),
 
     // DHCP would write its own name server at every lease, and at every boot.
     step('Keep DHCP from changing the name server', [

@@ -36,7 +36,7 @@ export const watch = ({
     step('Install what the watch looks with', [packages({ name: 'watch', installed: ['bind9-dnsutils', 'openssl', 'curl'] })]),
 
     step('Configure the watch', [
-      ...(heartbeat === undefined ? [] : [file({ path: config, mode: '0600', content: heartbeatCurl(heartbeat) })]),
+      heartbeat !== undefined && file({ path: config, mode: '0600', content: heartbeatCurl(heartbeat) }),
       file({
         path: '/etc/provision/watch.conf',
         content: watchConf({
@@ -68,19 +68,16 @@ export const watch = ({
       ...filesOf('probe', text('etc/systemd/system/provision-probe.timer')),
       directory({ path: watchPlaces.told, mode: '0700' }),
       // The host has no program that reads a certificate of nebula.
-      ...(nebula === undefined ? [] : [file({ path: watchPlaces.overlay, mode: '0600', content: nebulaEnds(nebula) })]),
+      nebula !== undefined && file({ path: watchPlaces.overlay, mode: '0600', content: nebulaEnds(nebula) }),
       file({ path: `/etc/systemd/system/${unit}.service`, content: text(`etc/systemd/system/${unit}.service`) }),
       file({ path: `/etc/systemd/system/${unit}.timer`, content: text(`etc/systemd/system/${unit}.timer`) }),
-      ...(logins_from === undefined && bans === undefined
-        ? []
-        : [
-            file({
-              path: '/usr/local/sbin/provision-visitors',
-              mode: '0755',
-              content: visitors({ known: ['127.0.0.0/8', '::1', ...ignore, ...(logins_from ?? [])] }),
-              check: sh`sh -n "$tmp"`,
-            }),
-          ]),
+      (logins_from !== undefined || bans !== undefined) &&
+        file({
+          path: '/usr/local/sbin/provision-visitors',
+          mode: '0755',
+          content: visitors({ known: ['127.0.0.0/8', '::1', ...ignore, ...(logins_from ?? [])] }),
+          check: sh`sh -n "$tmp"`,
+        }),
       ...(logins_from === undefined ? [] : filesOf('logins', text('etc/systemd/system/provision-logins.timer'))),
       ...(bans === undefined ? [] : filesOf('bans', bansTimer(bans))),
     ]),
