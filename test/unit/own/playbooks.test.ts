@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
@@ -97,4 +97,9 @@ test('own playbooks: ours in a clone are ours, by whatever way', async () => {
     encoding: 'utf8',
   })
   assert.match(seen.stdout, /^access$/m, seen.stderr)
+})
+
+test('own playbooks: nothing of the package is public but “provision”', () => {
+  const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { readonly exports: object }
+  assert.deepEqual(Object.keys(exports), ['.', './package.json'])
 })

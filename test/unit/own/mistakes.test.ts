@@ -3,16 +3,18 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { type Context, isReference } from '../../playbooks/index.ts'
-import { lookAtSteps } from '../../src/engine/converge.ts'
-import type { Host } from '../../src/engine/host.ts'
-import type { Step } from '../../src/engine/step.ts'
-import { ProvisionError } from '../../src/errors.ts'
-import { checkedPlaybooks } from '../../src/own/check.ts'
-import { refuseMistakes } from '../../src/own/corrections.ts'
-import { ownPlaybooks } from '../../src/own/load.ts'
-import { localShell } from '../support/local-shell.ts'
-import { referencePlaybooks, referenceServer } from '../support/reference.ts'
+import { type Context, isReference } from '../../../playbooks/index.ts'
+import { lookAtSteps } from '../../../src/engine/converge.ts'
+import type { Host } from '../../../src/engine/host.ts'
+import type { Resource } from '../../../src/engine/kind.ts'
+import type { Step } from '../../../src/engine/step.ts'
+import { ProvisionError } from '../../../src/errors.ts'
+import { checkedPlaybooks } from '../../../src/own/check.ts'
+import { refuseMistakes } from '../../../src/own/corrections.ts'
+import { ownPlaybooks } from '../../../src/own/load.ts'
+import * as face from '../../../src/playbook.ts'
+import { localShell } from '../../support/local-shell.ts'
+import { referencePlaybooks, referenceServer } from '../../support/reference.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'own-mistakes-test-'))
 after(() => rmSync(scratch, { recursive: true, force: true }))
@@ -306,4 +308,21 @@ test('a playbook of one’s own: a service that reads none of its files is point
 test('a playbook of one’s own: ours have no mistake, and those that a condition leaves out are left out', async () => {
   const all = referencePlaybooks(server)
   assert.deepEqual(await checkedPlaybooks('index.ts', [...all, false, undefined]), all)
+})
+
+test('a playbook of one’s own: each kind that it may import says what its fields must be', () => {
+  const kinds = Object.values(face).flatMap((one) => {
+    if (typeof one !== 'function' || ([face.playbook, face.server, face.defineKind] as unknown[]).includes(one)) return []
+    try {
+      const { kind } = (one as () => Partial<Resource>)()
+      return kind === undefined ? [] : [kind]
+    } catch {
+      return []
+    }
+  })
+  assert.ok(kinds.length > 15, 'hardly any was found: the test is out of date')
+  assert.deepEqual(
+    kinds.filter(({ wants }) => wants === undefined).map(({ name }) => name),
+    [],
+  )
 })
