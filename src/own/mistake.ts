@@ -3,13 +3,12 @@ import { ProvisionError } from '../errors.ts'
 import { root } from '../util/text.ts'
 
 /** What was thrown by a playbook of an operator's own, as an error of theirs: the line of their file, and no report to us. */
-export function mistake(error: unknown, file: string, what = ''): ProvisionError {
+export function mistake(error: unknown, file: string): ProvisionError {
   const at = lineOf(error) ?? file
-  const hint = '--debug shows the whole stack'
   const made =
     error instanceof ProvisionError
-      ? new ProvisionError(`${at}: ${error.where}`, error.message, error.hint)
-      : new ProvisionError(at, `${what}${said(error)}`, moduleHint(error) ?? hint)
+      ? new ProvisionError(error.where.startsWith('/') ? error.where : `${at}: ${error.where}`, error.message, error.hint)
+      : new ProvisionError(at, said(error), moduleHint(error) ?? '--debug shows the whole stack')
   made.cause = error
   return made
 }

@@ -68,6 +68,7 @@ test('own playbooks: any other part of another copy is refused, and so is one th
   for (const from of [join(copy, 'src/kinds/files/file.ts'), 'provision/src/kinds/files/file.ts']) {
     const dir = folder({ 'playbooks/index.ts': `import { file } from '${from}'\nexport const server = () => []\n` })
     await assert.rejects(load(dir), {
+      where: join(dir, 'playbooks', 'index.ts'),
       message: `imports “${from}”: of provision only “provision” itself may be imported`,
       hint: /^write import \{ file, playbook, step \} from 'provision'/,
     })
