@@ -179,6 +179,8 @@ for (const half of [false, true])
       const killed = undo(deadly(n, half))
       // What was saved is never gone before all is back.
       if (existsSync(at('state/undo'))) assert.equal(undo().status, 0, `killed at command ${n}`)
+      // With all back, the next run removes what is left of the units.
+      assert.equal(say(finish).status, 0, `killed at command ${n}`)
       assertBack(before, `killed at command ${n}`)
       rmSync(at('etc/wants/nginx.service'))
       rmSync(at('state/undo.done'), { recursive: true, force: true })

@@ -149,16 +149,17 @@ kill_all() {
   return "$found"
 }
 
-# No daemon-reload once the unit is gone: systemd would then hold this very service, whose file it no longer finds, to the 90 s of an
-# ordinary one, and end it here if it has been at it for longer. `disable` reloads while it is still there.
+# The units go last: while the copies are there, a boot comes back to them. No daemon-reload once the unit is gone: systemd would then
+# hold this very service, whose file it no longer finds, to the 90 s of an ordinary one, and end it here if it has been at it for longer.
+# `disable` reloads while it is still there.
 clean_up() {
-  systemctl -q disable provision-undo.service
-  systemctl stop --no-block provision-undo.timer
-  rm -f -- "$units/provision-undo.service" "$units/provision-undo.timer"
   printf '%s\n' "$id $1" 2>/dev/null >"$run/guarded"
   rm -rf -- "$undo.done"
   mv -T -- "$undo" "$undo.done" || return 1
   rm -rf -- "$undo.done"
+  systemctl -q disable provision-undo.service
+  systemctl stop --no-block provision-undo.timer
+  rm -f -- "$units/provision-undo.service" "$units/provision-undo.timer"
 }
 
 # Who renames it first has decided.
