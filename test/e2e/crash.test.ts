@@ -48,7 +48,7 @@ after(() => rehearsal?.stop())
 
 const dying = (operator: Operator, flags: readonly string[], { when, n }: Death): Promise<Outcome> =>
   provision(operator, flags, {
-    NODE_OPTIONS: `--import=${new URL('die.ts', import.meta.url).href}`,
+    NODE_OPTIONS: `--import=${new URL('../support/die.ts', import.meta.url).href}`,
     PROVISION_TEST_DIE: `${when} ${n}`,
   })
 
