@@ -1,55 +1,96 @@
-import type { Command } from 'commander'
 import { ProvisionError } from '../errors.ts'
-import { needsHost, print, runAction } from './action.ts'
-import { names, reaching } from './options.ts'
+import type { Io } from '../session/io.ts'
+import { defineCommand, flag, type Given, names, optionalValue, value } from './define.ts'
+import { print, reaching, yes } from './options.ts'
+
+const restoring = {
+  ...reaching,
+  archive: value('--archive <name>', 'a different archive, as “backup list” prints it (default: the last one)'),
+  only: names('--only <what>', 'mail: put the mail of the archive in place of what the host has, which is kept'),
+  mailbox: value('--mailbox <address>', 'what this mailbox has lost, into folders of its own; nothing else is touched'),
+  message: value('--message <id>', 'with --mailbox: this message only, into its old folder'),
+  list: optionalValue('--list [text]', 'with --mailbox: list the messages of the archive, or those with this text'),
+  inPlace: flag('--in-place', 'with --mailbox: every message into its old folder'),
+  yes,
+  drill: flag('--drill', 'restore onto a disposable host on this machine, and compare'),
+  notify: flag('--notify', 'with --drill: send the verdict to ntfy as well'),
+  keep: flag('--keep', 'with --drill: leave the host running'),
+}
 
 /** What is kept elsewhere, and how it comes back: `backup`, `restore`. */
-export function backups(program: Command): void {
-  const backup = program.command('backup').description('the backups of a host: now, list, check, unlock, key, prune')
-  for (const [verb, name, about] of [
-    ['now', 'backupNow', 'makes one, saying how far it is'],
-    ['list', 'backupList', 'the archives that are there'],
-    ['check', 'backupCheck', 'has the whole repository checked'],
-    ['unlock', 'backupUnlock', 'removes the lock that a dead run has left'],
-    ['key', 'backupKey', 'the public key that the storage has to let in'],
-  ] as const) {
-    reaching(backup.command(verb).description(about)).action(
-      runAction(async (flags, io) => (await import('../commands/backup/backup.ts'))[name](needsHost(flags), io, print)),
-    )
+export const backupCommands = [
+  defineCommand({
+    name: 'backup now',
+    about: 'Make a backup, and show its progress',
+    details: 'What is in it, and where it is kept: [backups](../../guides/backups-and-restore.md).',
+    options: reaching,
+    examples: ['provision backup now --host my.example.org'],
+    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupNow(given, io, print),
+  }),
+  defineCommand({
+    name: 'backup list',
+    about: 'List the archives',
+    options: reaching,
+    examples: ['provision backup list --host my.example.org'],
+    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupList(given, io, print),
+  }),
+  defineCommand({
+    name: 'backup check',
+    about: 'Have the whole repository checked',
+    options: reaching,
+    examples: ['provision backup check --host my.example.org'],
+    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupCheck(given, io, print),
+  }),
+  defineCommand({
+    name: 'backup unlock',
+    about: 'Remove the lock that an interrupted run has left',
+    options: reaching,
+    examples: ['provision backup unlock --host my.example.org'],
+    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupUnlock(given, io, print),
+  }),
+  defineCommand({
+    name: 'backup key',
+    about: 'Print the public key that the storage has to let in',
+    options: reaching,
+    examples: ['provision backup key --host my.example.org'],
+    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupKey(given, io, print),
+  }),
+  defineCommand({
+    name: 'backup prune',
+    about: 'Remove old archives, where the host only adds',
+    details: `For an inventory with \`append_only\`: shows the archives, and removes the old ones from your machine. With \`--yes\`
+nothing is removed when a day is missing.`,
+    options: { ...reaching, yes },
+    examples: ['provision backup prune --host my.example.org'],
+    run: async (given, io) => (await import('../commands/backup/prune.ts')).backupPrune(given, io, print),
+  }),
+  defineCommand({
+    name: 'restore',
+    about: 'Make a fresh host the server that the last archive is of',
+    details: `With \`--only mail\` or \`--mailbox\` it brings mail back into a server that runs; with \`--drill\` it proves that the
+archive can be restored. With \`--address\` the fresh host has a different address. Step by step:
+[backups and restore](../../guides/backups-and-restore.md).`,
+    options: restoring,
+    exits: { 2: 'a drill found a difference' },
+    examples: [
+      'provision restore --host my.example.org --address 192.0.2.20',
+      'provision restore --mailbox alice@example.org --list invoice --host my.example.org',
+      'provision restore --drill --notify --host my.example.org',
+    ],
+    run: restore,
+  }),
+]
+
+async function restore(given: Given<'', typeof restoring>, io: Io): Promise<number> {
+  const { only, drill, mailbox, message, list: text, inPlace, ...rest } = given
+  if (mailbox !== undefined) {
+    const { restoreMailbox } = await import('../commands/backup/restore-mailbox.ts')
+    return restoreMailbox({ ...rest, mailbox, message, list: text, inPlace }, io, print)
   }
-
-  reaching(backup.command('prune').description('removes what is old, where the host only adds'))
-    .option('--yes', 'no question; nothing is removed when a day is missing')
-    .action(
-      runAction(async (flags, io) =>
-        (await import('../commands/backup/prune.ts')).backupPrune({ ...needsHost(flags), yes: flags.yes === true }, io, print),
-      ),
-    )
-
-  reaching(program.command('restore').description('makes a fresh host what the last archive is of'))
-    .option('--archive <name>', 'another archive, as “backup list” prints it')
-    .option('--only <what>', 'mail: only the mail, on a host that is there', names)
-    .option('--mailbox <address>', 'what that mailbox has lost, into folders of its own; nothing that is there is touched')
-    .option('--message <id>', 'of that mailbox one message, into its old folder')
-    .option('--list [text]', 'of that mailbox the messages of the archive, those with this text')
-    .option('--in-place', 'of that mailbox every message into its old folder')
-    .option('--yes', 'no question')
-    .option('--drill', 'onto a disposable host on this machine, and compares; exit code 2 when something differs')
-    .option('--notify', 'the verdict of a drill goes to ntfy too')
-    .option('--keep', 'leaves the host of a drill running')
-    .action(
-      runAction(async (flags, io) => {
-        const { only, yes = false, drill = false, mailbox, message, list, inPlace = false, ...rest } = needsHost(flags)
-        if (mailbox !== undefined) {
-          const { restoreMailbox } = await import('../commands/backup/restore-mailbox.ts')
-          return restoreMailbox({ ...rest, yes, mailbox, message, list, inPlace }, io, print)
-        }
-        if (message !== undefined || list !== undefined || inPlace)
-          throw new ProvisionError('restore', 'whose mailbox is not said', 'add --mailbox ADDRESS')
-        if (drill) return (await import('../commands/backup/drill.ts')).drill(rest, io, print)
-        if (only !== undefined && only.join() !== 'mail')
-          throw new ProvisionError('--only', `“${only.join()}” cannot be restored by itself`, 'there is: mail')
-        return (await import('../commands/backup/restore.ts')).restore({ ...rest, yes, mail: only !== undefined }, io)
-      }),
-    )
+  if (message !== undefined || text !== undefined || inPlace)
+    throw new ProvisionError('restore', 'it is not said which mailbox', 'add --mailbox ADDRESS')
+  if (drill) return (await import('../commands/backup/drill.ts')).drill(rest, io, print)
+  if (only !== undefined && only.join() !== 'mail')
+    throw new ProvisionError('--only', `“${only.join()}” cannot be restored on its own`, 'there is: mail')
+  return (await import('../commands/backup/restore.ts')).restore({ ...rest, mail: only !== undefined }, io)
 }

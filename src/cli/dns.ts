@@ -1,66 +1,103 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { InvalidArgumentError } from 'commander'
 import type { Io } from '../session/io.ts'
-import { type Flags, needsHost, print, runAction } from './action.ts'
-import { naming, reaching } from './options.ts'
+import { defineCommand, flag, type Given, parsed, value } from './define.ts'
+import { mayName, print, reaching, yes } from './options.ts'
 
-/** What is done with the zones of an inventory: `dns`, and with the keys that they name: `dkim`, `tlsa`. */
-export function zones(program: Command): void {
-  const dns = program.command('dns').description('the zones of an inventory: records, zone, check, publish, lint FILE')
-  for (const [verb, name, about] of [
-    ['records', 'dnsRecords', 'what should be published'],
-    ['zone', 'dnsZone', 'the same as whole zones'],
-    ['check', 'dnsCheck', 'asks the zones’ own name servers; exit code 2 when something differs'],
-  ] as const) {
-    reaching(dns.command(verb).description(about))
-      .option('--domain <domain>', 'this one only')
-      .option('--offline', 'without the host, and so without its keys: no DKIM, no TLSA')
-      .action(runAction(async (flags, io) => (await import('../commands/dns/dns.ts'))[name](needsHost(flags), io, print)))
-  }
-  naming(dns.command('lint <file>').description('what is wrong with a zone file; - is stdin'))
-    .option('--domain <domain>', 'the zone’s name, where the file does not say it')
-    .option('--offline', 'only what the text says by itself: no DS, no authorisation of reports')
-    .action(
-      runAction(async (flags, io, [file = '']) => (await import('../commands/dns/dns-lint.ts')).dnsLint(flags, io, print, file)),
-    )
-  reaching(
-    dns.command('publish').description('writes what is missing or wrong where the zones are kept, and waits until it is seen'),
-  )
-    .option('--domain <domain>', 'this one only')
-    .option('--offline', 'without the host, and so without its keys: no DKIM, no TLSA')
-    .option('--yes', 'no question')
-    .option('--prune', 'what is too much goes: a second MX, another CA')
-    .option('--wait <seconds>', 'how long the name servers may take to show it (default: 600)', seconds)
-    .action(
-      runAction(async (flags, io) =>
-        (await import('../commands/dns/dns-publish.ts')).dnsPublish({ ...needsHost(flags), yes: flags.yes === true }, io),
-      ),
-    )
-
-  const goesOn = 'goes as far as it may, says when to go on, and goes on'
-  rotating(
-    program.command('dkim').description('the keys that mail is signed with: rotate'),
-    `another key and selector: ${goesOn}`,
-  )
-    .option('--domain <domain>', 'of this one only')
-    .option('--selector <name>', 'what it is called (default: s and the month)')
-    .action(runAction((flags, io) => turned('dkim', { ...flags, named: flags.selector }, io)))
-  rotating(program.command('tlsa').description('the key of the mail certificate: rotate'), `another key: ${goesOn}`)
-    .option('--key <name>', 'what it is called (default: k and the month)')
-    .action(runAction((flags, io) => turned('tlsa', { ...flags, named: flags.key }, io)))
+const zones = {
+  ...reaching,
+  domain: value('--domain <domain>', 'this domain only'),
+  offline: flag('--offline', 'do not ask the host; its DKIM and certificate keys are not known then'),
 }
 
-async function turned(word: 'dkim' | 'tlsa', flags: Flags & { readonly named?: string | undefined }, io: Io): Promise<number> {
-  const [{ rotate }, rotations] = await Promise.all([
+const rotating = { ...reaching, yes }
+
+/** What is done with the zones of an inventory, `dns`, and with the keys that they name, `dkim` and `tlsa`. */
+export const zoneCommands = [
+  defineCommand({
+    name: 'dns records',
+    about: 'Print the records that should be published',
+    options: zones,
+    examples: ['provision dns records --domain example.org --host my.example.org'],
+    run: async (given, io) => (await import('../commands/dns/dns.ts')).dnsRecords(given, io, print),
+  }),
+  defineCommand({
+    name: 'dns zone',
+    about: 'Print the same as whole zones',
+    options: zones,
+    examples: ['provision dns zone --domain example.org --host my.example.org'],
+    run: async (given, io) => (await import('../commands/dns/dns.ts')).dnsZone(given, io, print),
+  }),
+  defineCommand({
+    name: 'dns check',
+    about: 'Ask the zones’ own name servers what is missing, wrong or too much',
+    options: zones,
+    exits: { 0: 'all is as it should be', 1: 'a name server could not be asked', 2: 'something differs' },
+    examples: ['provision dns check --host my.example.org'],
+    run: async (given, io) => (await import('../commands/dns/dns.ts')).dnsCheck(given, io, print),
+  }),
+  defineCommand({
+    name: 'dns publish',
+    about: 'Write what is missing or wrong where the zones are kept, and wait until it is seen',
+    details: 'It waits until every name server shows it. How zones are reached: [DNS and keys](../../guides/dns-and-keys.md).',
+    options: {
+      ...zones,
+      yes,
+      prune: flag('--prune', 'remove what is too much: a second MX, a different CA'),
+      wait: parsed('--wait <seconds>', 'how long the name servers may take to show it (default: 600)', seconds),
+    },
+    exits: { 2: 'a name server does not show it yet, or the question was declined' },
+    examples: ['provision dns publish --domain example.org --host my.example.org'],
+    run: async (given, io) => (await import('../commands/dns/dns-publish.ts')).dnsPublish(given, io),
+  }),
+  defineCommand({
+    name: 'dns lint <file>',
+    about: 'Say what is wrong with a zone file; - is stdin',
+    details: `Checks the zone, its DS, and those who should get its reports. With \`--host\` it knows the CA and the policies as
+well.`,
+    options: {
+      ...mayName,
+      domain: value('--domain <domain>', 'the zone’s name, where the file does not say it'),
+      offline: flag('--offline', 'check the text only: no DS, no authorisation of reports'),
+    },
+    exits: { 0: 'nothing is wrong', 1: 'something could not be looked up', 2: 'it found something' },
+    examples: ['provision dns lint example.org.zone --domain example.org'],
+    run: async ({ file, ...given }, io) => (await import('../commands/dns/dns-lint.ts')).dnsLint(given, io, print, file),
+  }),
+  defineCommand({
+    name: 'dkim rotate',
+    about: 'Make a new key and selector to sign mail with; say when to run it again, and continue then',
+    details: 'Step by step: [new DKIM and TLSA keys](../../guides/dns-and-keys.md#new-dkim-and-tlsa-keys).',
+    options: {
+      ...rotating,
+      domain: value('--domain <domain>', 'the key of this domain only'),
+      selector: value('--selector <name>', 'the name of the new key (default: s and the month)'),
+    },
+    examples: ['provision dkim rotate --domain example.org --host my.example.org'],
+    run: ({ selector, ...given }, io) => rotate('dkim', { ...given, named: selector }, io),
+  }),
+  defineCommand({
+    name: 'tlsa rotate',
+    about: 'Make a new key for the mail certificate; say when to run it again, and continue then',
+    details: 'Step by step: [new DKIM and TLSA keys](../../guides/dns-and-keys.md#new-dkim-and-tlsa-keys).',
+    options: { ...rotating, key: value('--key <name>', 'the name of the new key (default: k and the month)') },
+    examples: ['provision tlsa rotate --host my.example.org'],
+    run: ({ key, ...given }, io) => rotate('tlsa', { ...given, named: key }, io),
+  }),
+]
+
+async function rotate(
+  word: 'dkim' | 'tlsa',
+  given: Given<'', typeof rotating> & { readonly named: string | undefined },
+  io: Io,
+): Promise<number> {
+  const [{ rotate: go }, rotations] = await Promise.all([
     import('../commands/keys/rotate.ts'),
     import('../commands/keys/rotations.ts'),
   ])
-  return rotate(rotations[word], { ...needsHost(flags), yes: flags.yes === true }, io)
+  return go(rotations[word], given, io)
 }
 
-const rotating = (command: Command, about: string): Command =>
-  reaching(command.command('rotate').description(about)).option('--yes', 'no question')
-
-function seconds(value: string): number {
-  if (!/^\d{1,5}$/.test(value)) throw new InvalidArgumentError('it is a number of seconds.')
-  return Number(value)
+function seconds(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('it is a number of seconds.')
+  return Number(text)
 }

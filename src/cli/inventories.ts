@@ -1,78 +1,110 @@
-import type { Command } from 'commander'
-import { changeOptions, needsHost, runAction } from './action.ts'
-import { changing, naming, positiveInteger } from './options.ts'
+import { defineCommand, flag, optionalCount, value } from './define.ts'
+import { changing, making, naming } from './options.ts'
+
+const policies = ['none', 'quarantine', 'reject']
+const modes = ['none', 'testing', 'enforce']
 
 /** What is done with an inventory: `init`, `domain`, `account`, `alias`, `secrets`. */
-export function inventories(program: Command): void {
-  program
-    .command('init [name]')
-    .description('makes an inventory by questions')
-    .option('--inventory <dir>', 'where inventories are (default: $PROVISION_INVENTORY, ./inventory)')
-    .option('--debug', 'stacks')
-    .action(runAction(async (flags, io, [name]) => (await import('../commands/inventory/init.ts')).init(flags, io, name)))
-
-  const domain = program.command('domain').description('the mail domains of an inventory: add [DOMAIN], remove DOMAIN')
-  changing(domain.command('add [domain]').description('one more, by questions, flags or a file; then its records are printed'))
-    .option('--accounts <name,…>', 'its mailboxes')
-    .option('--catch-all <name>', 'the account that gets what nobody else gets')
-    .option('--web <where>', 'here, bare (no site), or the addresses of another host')
-    .option('--dmarc <policy>', 'none, quarantine or reject')
-    .option('--mta-sts <mode>', 'none, testing or enforce')
-    .option('--answers <file>', 'all of it, as in an inventory')
-    .action(
-      runAction(async (flags, io, [name]) =>
-        (await import('../commands/domain/domain.ts')).domainAdd(changeOptions(flags), io, name),
-      ),
-    )
-  changing(domain.command('remove <domain>').description('takes one out, with its records and the site of its name'))
-    .option('--keep-records', 'what is in the zones stays, and is printed')
-    .action(
-      runAction(async (flags, io, [name = '']) =>
-        (await import('../commands/domain/domain.ts')).domainRemove(changeOptions(flags), io, name),
-      ),
-    )
-
-  const account = program.command('account').description('the mailboxes of an inventory: add, remove, password ADDRESS')
-  for (const [verb, name, about] of [
-    ['add', 'accountAdd', 'one more; its password is made up'],
-    ['remove', 'accountRemove', 'takes one out'],
-    ['password', 'accountPassword', 'a new password: typed, from stdin, or made up'],
-  ] as const) {
-    changing(account.command(`${verb} <address>`).description(about)).action(
-      runAction(async (flags, io, [address = '']) =>
-        (await import('../commands/inventory/account.ts'))[name](changeOptions(flags), io, address),
-      ),
-    )
-  }
-
-  const alias = program.command('alias').description('the aliases of an inventory: add ADDRESS TARGET…, remove ADDRESS')
-  changing(alias.command('add <address> <target...>').description('one more, for one or several addresses')).action(
-    runAction(async (flags, io, [address = '', ...to]) =>
-      (await import('../commands/inventory/account.ts')).aliasAdd(changeOptions(flags), io, address, to),
-    ),
-  )
-  changing(alias.command('remove <address>').description('takes one out')).action(
-    runAction(async (flags, io, [address = '']) =>
-      (await import('../commands/inventory/account.ts')).aliasRemove(changeOptions(flags), io, address),
-    ),
-  )
-
-  const secrets = program.command('secrets').description('the secrets of an inventory: list, show NAME, set NAME, edit [NAME]')
-  for (const [verb, args, about] of [
-    ['list', '', 'the names, and whether each has a value'],
-    ['show', '<name>', 'one value'],
-    ['set', '<name>', 'gives one a value, asked for or from stdin'],
-    ['edit', '[name]', 'opens one, or all of them, in $EDITOR'],
-  ] as const) {
-    const command = naming(secrets.command(`${verb} ${args}`.trim()).description(about))
-    if (verb === 'show')
-      command.option('--previous [n]', 'what it was before the last change; 2: before the one before', positiveInteger)
-    command.action(
-      runAction(async (flags, io, [name]) => {
-        const { previous } = flags
-        const { secrets } = await import('../commands/secrets-cli.ts')
-        return secrets(verb, needsHost(flags), io, name, previous === true ? 1 : previous)
-      }),
-    )
-  }
-}
+export const inventoryCommands = [
+  defineCommand({
+    name: 'init [name]',
+    about: 'Make an inventory by questions',
+    details: `Writes \`inventory/NAME.yml\`, never over a file that exists. \`provision --host X\` offers the same when it finds no
+inventory X.`,
+    options: making,
+    examples: ['provision init my.example.org'],
+    run: async ({ name, ...given }, io) => (await import('../commands/inventory/init.ts')).init(given, io, name),
+  }),
+  defineCommand({
+    name: 'domain add [domain]',
+    about: 'Add a mail domain: its mailboxes, DNS records and web site',
+    details: `Asks for what is missing, publishes the records or prints them, and ends with a mail that was sent and verified.
+Stopped anywhere, the same command continues. More: [mail domains](../../guides/mail-domains.md).`,
+    options: {
+      ...changing,
+      accounts: value('--accounts <name,…>', 'its mailboxes'),
+      catchAll: value('--catch-all <name>', 'the account that gets all other mail of the domain'),
+      web: value('--web <where>', 'here, bare (no site), or the addresses of a different host', ['here', 'bare']),
+      dmarc: value('--dmarc <policy>', 'none, quarantine or reject', policies),
+      mtaSts: value('--mta-sts <mode>', 'none, testing or enforce', modes),
+      answers: value('--answers <file>', 'read all of it from a file, written as in an inventory'),
+    },
+    examples: ['provision domain add example.org --accounts alice,bob --yes --host my.example.org'],
+    run: async ({ domain, ...given }, io) => (await import('../commands/domain/domain.ts')).domainAdd(given, io, domain),
+  }),
+  defineCommand({
+    name: 'domain remove <domain>',
+    about: 'Remove a mail domain, with its records and the site of its name',
+    options: { ...changing, keepRecords: flag('--keep-records', 'leave its records in the zones, and print them') },
+    examples: ['provision domain remove example.org --host my.example.org'],
+    run: async ({ domain, ...given }, io) => (await import('../commands/domain/domain.ts')).domainRemove(given, io, domain),
+  }),
+  defineCommand({
+    name: 'account add <mailbox>',
+    about: 'Add a mailbox, with a generated password',
+    options: changing,
+    examples: ['provision account add alice@example.org --host my.example.org'],
+    run: async ({ mailbox, ...given }, io) => (await import('../commands/inventory/account.ts')).accountAdd(given, io, mailbox),
+  }),
+  defineCommand({
+    name: 'account remove <mailbox>',
+    about: 'Remove a mailbox',
+    options: changing,
+    examples: ['provision account remove alice@example.org --host my.example.org'],
+    run: async ({ mailbox, ...given }, io) =>
+      (await import('../commands/inventory/account.ts')).accountRemove(given, io, mailbox),
+  }),
+  defineCommand({
+    name: 'account password <mailbox>',
+    about: 'Set a new password: typed, from stdin, or generated with --yes',
+    options: changing,
+    examples: ['provision account password alice@example.org --host my.example.org'],
+    run: async ({ mailbox, ...given }, io) =>
+      (await import('../commands/inventory/account.ts')).accountPassword(given, io, mailbox),
+  }),
+  defineCommand({
+    name: 'alias add <alias> <target...>',
+    about: 'Add an alias, for one or several addresses',
+    options: changing,
+    examples: ['provision alias add info@example.org alice@example.org bob@example.org --host my.example.org'],
+    run: async ({ alias, target, ...given }, io) =>
+      (await import('../commands/inventory/account.ts')).aliasAdd(given, io, alias, target),
+  }),
+  defineCommand({
+    name: 'alias remove <alias>',
+    about: 'Remove an alias',
+    options: changing,
+    examples: ['provision alias remove info@example.org --host my.example.org'],
+    run: async ({ alias, ...given }, io) => (await import('../commands/inventory/account.ts')).aliasRemove(given, io, alias),
+  }),
+  defineCommand({
+    name: 'secrets list',
+    about: 'List the names of the secrets, and whether each has a value',
+    options: naming,
+    examples: ['provision secrets list --host my.example.org'],
+    run: async (given, io) => (await import('../commands/secrets-cli.ts')).secrets('list', given, io),
+  }),
+  defineCommand({
+    name: 'secrets show <name>',
+    about: 'Print the value of a secret',
+    details: '`--previous` prints the value before the last change or removal, `--previous N` the Nth before; ten are kept.',
+    options: { ...naming, previous: optionalCount('--previous [n]', 'the value before the last change, or the nth before') },
+    examples: ['provision secrets show mail/alice@example.org --host my.example.org'],
+    run: async ({ name, previous, ...given }, io) =>
+      (await import('../commands/secrets-cli.ts')).secrets('show', given, io, name, previous === true ? 1 : previous),
+  }),
+  defineCommand({
+    name: 'secrets set <name>',
+    about: 'Give a secret a value: typed, or from stdin, and never as an argument',
+    options: naming,
+    examples: ['provision secrets set ovh/publish/consumer-key --host my.example.org'],
+    run: async ({ name, ...given }, io) => (await import('../commands/secrets-cli.ts')).secrets('set', given, io, name),
+  }),
+  defineCommand({
+    name: 'secrets edit [name]',
+    about: 'Open one secret, or all of them, in $EDITOR',
+    options: naming,
+    examples: ['provision secrets edit --host my.example.org'],
+    run: async ({ name, ...given }, io) => (await import('../commands/secrets-cli.ts')).secrets('edit', given, io, name),
+  }),
+]

@@ -1,42 +1,57 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { InvalidArgumentError } from 'commander'
+import { flag, needed, negated, parsed, value } from './define.ts'
 
-/** The options of a command that names an inventory. */
-export function naming(command: Command): Command {
-  return command
-    .option('--host <name>', 'the inventory whose file name, host name or address this is')
-    .option('--inventory <dir>', 'where inventories are (default: $PROVISION_INVENTORY, ./inventory)')
-    .option('--json', 'events, one JSON object a line')
-    .option('--verbose', 'the scripts that run, secrets hidden')
-    .option('--debug', 'stacks, and the SSH dialogue')
+const inventory = value('--inventory <dir>', 'the folder of inventories (default: $PROVISION_INVENTORY, ./inventory)')
+
+/** How much a command says. */
+const saying = {
+  json: flag('--json', 'print events, one JSON object a line'),
+  verbose: flag('--verbose', 'show the scripts that run, with secrets hidden'),
+  debug: flag('--debug', 'show stack traces and the SSH dialogue'),
 }
 
-/** The options of a command that talks to a host. */
-export function reaching(command: Command): Command {
-  return naming(command)
-    .option('--address <address>', 'reach it there: A, A:PORT or [v6]:PORT')
-    .option('--host-key <SHA256:…>', 'the host shows this key and no other', fingerprint)
+/** The option that names an inventory, for a command that can do without one. */
+export const host = value('--host <name>', 'the inventory: its file name, host name or address')
+
+const oneHost = needed(host, 'name an inventory: its file name, host name or address')
+
+/** The options of a command that makes an inventory. */
+export const making = { inventory, debug: saying.debug }
+
+/** The options of a command that may name an inventory. */
+export const mayName = { host, inventory, ...saying }
+
+/** The options of a command that reads an inventory and logs in nowhere. */
+export const naming = { ...mayName, host: oneHost }
+
+const login = {
+  address: value('--address <address>', 'connect to this address instead: A, A:PORT or [v6]:PORT'),
+  hostKey: parsed('--host-key <SHA256:…>', 'accept this host key and no other; known_hosts is not used', fingerprint),
 }
+
+/** The options of the run itself, which can do without `--host`. */
+export const mayReach = { ...mayName, ...login }
+
+/** The options of a command that logs in to a host. */
+export const reaching = { ...naming, ...login }
+
+/** For a command that would ask. */
+export const yes = flag('--yes', 'do not ask')
 
 /** The options of a command that changes an inventory and then the host. */
-export function changing(command: Command): Command {
-  return reaching(command)
-    .option('--no-apply', 'writes the inventory, and leaves the host as it is')
-    .option('--yes', 'no question')
+export const changing = {
+  ...reaching,
+  apply: negated('--no-apply', 'change the inventory only, and leave the host as it is'),
+  yes,
 }
 
-/** `a,b` as a list. */
-export function names(value: string): readonly string[] {
-  return value.split(',').filter((name) => name !== '')
-}
-
-/** A whole number from 1. */
-export function positiveInteger(value: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(value)) throw new InvalidArgumentError('it is a whole number from 1.')
-  return Number(value)
-}
-
-function fingerprint(value: string): string {
-  if (!/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(value))
+function fingerprint(text: string): string {
+  if (!/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(text))
     throw new InvalidArgumentError('it looks like SHA256: and 43 characters, as ssh-keygen -lf prints it.')
-  return value
+  return text
+}
+
+/** Prints one line of what a command is for. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`)
 }

@@ -17,8 +17,8 @@ import { apply } from './plan/apply.ts'
 
 /** What `provision rehearse` may be told. */
 export interface RehearseOptions {
-  readonly host?: string
-  readonly inventory?: string
+  readonly host?: string | undefined
+  readonly inventory?: string | undefined
   /** Begin anew, with a new host. */
   readonly fresh?: boolean
   /** Leave everything as it is when something fails. */

@@ -1,44 +1,33 @@
-import { Command, CommanderError } from 'commander'
-import { backups } from '../../src/cli/backups.ts'
-import { zones } from '../../src/cli/dns.ts'
-import { hosts } from '../../src/cli/hosts.ts'
-import { inventories } from '../../src/cli/inventories.ts'
-import { rehearsals } from '../../src/cli/rehearsals.ts'
+import { CommanderError } from 'commander'
+import type { Command } from '../../src/cli/define.ts'
+import { commandLine, sections, wordsOf } from '../../src/cli/program.ts'
 
-/** The command line as it is defined, with commands that do nothing. */
-function program(): Command {
-  const all = new Command('provision')
-    .version('0')
-    .enablePositionalOptions()
-    .exitOverride()
-    .configureOutput({ writeOut: () => undefined, writeErr: () => undefined, outputError: () => undefined })
-  for (const part of [hosts, inventories, zones, backups, rehearsals]) part(all)
-  for (const command of commandsOf(all)) command.action(() => undefined)
-  return all
-}
-
-const commandsOf = (command: Command): readonly Command[] =>
-  command.commands.length === 0
-    ? [command]
-    : [...(command.parent === null ? [command] : []), ...command.commands.flatMap(commandsOf)]
-
-/** What the command line says of these words; undefined when it takes them. */
-export function refusal(words: readonly string[]): string | undefined {
+/** What the command line makes of these words: a command with what it is given, or why it does not take them. */
+export function called(words: readonly string[]): {
+  readonly command?: Command
+  readonly given?: object
+  readonly refusal?: string
+} {
+  let taken: { readonly command: Command; readonly given: object } | undefined
+  const program = commandLine('0', async (command, given) => {
+    taken = { command, given }
+  })
+  for (const one of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)])
+    one.exitOverride().configureOutput({ writeOut: () => undefined, writeErr: () => undefined, outputError: () => undefined })
   try {
-    program().parse(words, { from: 'user' })
-    return undefined
+    program.parse(words, { from: 'user' })
+    return taken ?? {}
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    return error.exitCode === 0 ? undefined : error.message
+    return error.exitCode === 0 ? {} : { refusal: error.message }
   }
 }
 
 /** Every command, with its words and its options: `dns check`, `--offline`. */
 export const commands = (): readonly { readonly words: string; readonly options: readonly string[] }[] =>
-  commandsOf(program()).map((command) => ({
-    words: wordsOf(command),
-    options: command.options.flatMap(({ long }) => long ?? []),
-  }))
-
-const wordsOf = (command: Command): string =>
-  command.parent === null ? '' : `${wordsOf(command.parent)} ${command.name()}`.trim()
+  sections.flatMap((section) =>
+    section.commands.map((command) => ({
+      words: wordsOf(command),
+      options: Object.values(command.options).map(({ flags }) => flags.replace(/ .*/, '')),
+    })),
+  )

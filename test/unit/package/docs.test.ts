@@ -10,7 +10,7 @@ import { Server } from '../../../src/inventory/inventory.ts'
 import { readYaml } from '../../../src/inventory/yaml.ts'
 import { ownPlaybooks } from '../../../src/own/load.ts'
 import * as face from '../../../src/playbook.ts'
-import { commands, refusal } from '../../support/command-line.ts'
+import { called, commands } from '../../support/command-line.ts'
 import { type Block, blocksIn, brokenLinks, codeOf, type Page, pages, proseOf, root } from '../../support/markdown.ts'
 import { referenceContext, referencePlaybooks, referenceServer } from '../../support/reference.ts'
 import { scriptsOf } from '../../support/scripts.ts'
@@ -135,7 +135,7 @@ test('docs: every command of an example, and every one named in the text, is one
   assert.ok(examples.length > 50 && named.length > 50, 'nothing was found: the test is out of date')
   const wrong = [...examples, ...named.flatMap(({ code, from }) => variants(code).map((one) => ({ code: one, from })))].flatMap(
     ({ code, from }) => {
-      const why = refusal(wordsOf(code))
+      const why = called(wordsOf(code)).refusal
       return why === undefined ? [] : [`${from}: ${code}: ${why}`]
     },
   )

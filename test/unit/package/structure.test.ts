@@ -153,7 +153,7 @@ test('only the command line ends the process, but for a second Ctrl-C', () => {
   const enders = sources.filter((file) => /process\.(exit\(|exitCode)/.test(textOf(file)))
   assert.deepEqual(
     enders,
-    ['src/cli.ts', 'src/cli/action.ts', 'src/session/signals.ts', 'src/rehearsal/image/apt-cache-process.ts'].filter((file) =>
+    ['src/cli.ts', 'src/cli/program.ts', 'src/session/signals.ts', 'src/rehearsal/image/apt-cache-process.ts'].filter((file) =>
       enders.includes(file),
     ),
   )
