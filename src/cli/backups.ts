@@ -1,7 +1,7 @@
 import { ProvisionError } from '../errors.ts'
 import type { Io } from '../session/io.ts'
 import { defineCommand, flag, type Given, names, optionalValue, value } from './define.ts'
-import { print, reaching, yes } from './options.ts'
+import { reaching, yes } from './options.ts'
 
 const restoring = {
   ...reaching,
@@ -25,35 +25,35 @@ export const backupCommands = [
     details: 'What is in it, and where it is kept: [backups](../../guides/backups-and-restore.md).',
     options: reaching,
     examples: ['provision backup now --host my.example.org'],
-    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupNow(given, io, print),
+    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupNow(given, io, io.print),
   }),
   defineCommand({
     name: 'backup list',
     about: 'List the archives',
     options: reaching,
     examples: ['provision backup list --host my.example.org'],
-    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupList(given, io, print),
+    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupList(given, io, io.print),
   }),
   defineCommand({
     name: 'backup check',
     about: 'Have the whole repository checked',
     options: reaching,
     examples: ['provision backup check --host my.example.org'],
-    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupCheck(given, io, print),
+    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupCheck(given, io, io.print),
   }),
   defineCommand({
     name: 'backup unlock',
     about: 'Remove the lock that an interrupted run has left',
     options: reaching,
     examples: ['provision backup unlock --host my.example.org'],
-    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupUnlock(given, io, print),
+    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupUnlock(given, io, io.print),
   }),
   defineCommand({
     name: 'backup key',
     about: 'Print the public key that the storage has to let in',
     options: reaching,
     examples: ['provision backup key --host my.example.org'],
-    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupKey(given, io, print),
+    run: async (given, io) => (await import('../commands/backup/backup.ts')).backupKey(given, io, io.print),
   }),
   defineCommand({
     name: 'backup prune',
@@ -62,7 +62,7 @@ export const backupCommands = [
 nothing is removed when a day is missing.`,
     options: { ...reaching, yes },
     examples: ['provision backup prune --host my.example.org'],
-    run: async (given, io) => (await import('../commands/backup/prune.ts')).backupPrune(given, io, print),
+    run: async (given, io) => (await import('../commands/backup/prune.ts')).backupPrune(given, io, io.print),
   }),
   defineCommand({
     name: 'restore',
@@ -85,11 +85,11 @@ async function restore(given: Given<'', typeof restoring>, io: Io): Promise<numb
   const { only, drill, mailbox, message, list: text, inPlace, ...rest } = given
   if (mailbox !== undefined) {
     const { restoreMailbox } = await import('../commands/backup/restore-mailbox.ts')
-    return restoreMailbox({ ...rest, mailbox, message, list: text, inPlace }, io, print)
+    return restoreMailbox({ ...rest, mailbox, message, list: text, inPlace }, io, io.print)
   }
   if (message !== undefined || text !== undefined || inPlace)
     throw new ProvisionError('restore', 'it is not said which mailbox', 'add --mailbox ADDRESS')
-  if (drill) return (await import('../commands/backup/drill.ts')).drill(rest, io, print)
+  if (drill) return (await import('../commands/backup/drill.ts')).drill(rest, io, io.print)
   if (only !== undefined && only.join() !== 'mail')
     throw new ProvisionError('--only', `“${only.join()}” cannot be restored on its own`, 'there is: mail')
   return (await import('../commands/backup/restore.ts')).restore({ ...rest, mail: only !== undefined }, io)

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import type { Io } from '../session/io.ts'
 import { defineCommand, flag, type Given, parsed, value } from './define.ts'
-import { mayName, print, reaching, yes } from './options.ts'
+import { mayName, reaching, yes } from './options.ts'
 
 const zones = {
   ...reaching,
@@ -18,14 +18,14 @@ export const zoneCommands = [
     about: 'Print the records that should be published',
     options: zones,
     examples: ['provision dns records --domain example.org --host my.example.org'],
-    run: async (given, io) => (await import('../commands/dns/dns.ts')).dnsRecords(given, io, print),
+    run: async (given, io) => (await import('../commands/dns/dns.ts')).dnsRecords(given, io, io.print),
   }),
   defineCommand({
     name: 'dns zone',
     about: 'Print the same as whole zones',
     options: zones,
     examples: ['provision dns zone --domain example.org --host my.example.org'],
-    run: async (given, io) => (await import('../commands/dns/dns.ts')).dnsZone(given, io, print),
+    run: async (given, io) => (await import('../commands/dns/dns.ts')).dnsZone(given, io, io.print),
   }),
   defineCommand({
     name: 'dns check',
@@ -33,7 +33,7 @@ export const zoneCommands = [
     options: zones,
     exits: { 0: 'all is as it should be', 1: 'a name server could not be asked', 2: 'something differs' },
     examples: ['provision dns check --host my.example.org'],
-    run: async (given, io) => (await import('../commands/dns/dns.ts')).dnsCheck(given, io, print),
+    run: async (given, io) => (await import('../commands/dns/dns.ts')).dnsCheck(given, io, io.print),
   }),
   defineCommand({
     name: 'dns publish',
@@ -61,7 +61,7 @@ well.`,
     },
     exits: { 0: 'nothing is wrong', 1: 'something could not be looked up', 2: 'it found something' },
     examples: ['provision dns lint example.org.zone --domain example.org'],
-    run: async ({ file, ...given }, io) => (await import('../commands/dns/dns-lint.ts')).dnsLint(given, io, print, file),
+    run: async ({ file, ...given }, io) => (await import('../commands/dns/dns-lint.ts')).dnsLint(given, io, io.print, file),
   }),
   defineCommand({
     name: 'dkim rotate',

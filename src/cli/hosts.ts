@@ -1,7 +1,7 @@
 import { ProvisionError, UnknownHost } from '../errors.ts'
 import type { Io } from '../session/io.ts'
 import { commaSeparated, count, defineCommand, flag, type Given, names, needed, value } from './define.ts'
-import { host, mayName, mayReach, naming, print, reaching, yes } from './options.ts'
+import { host, mayName, mayReach, naming, reaching, yes } from './options.ts'
 
 const running = {
   ...mayReach,
@@ -42,7 +42,7 @@ export const hostCommands = [
     about: 'List the ids and titles of playbooks and steps, in order',
     options: reaching,
     examples: ['provision list --host my.example.org'],
-    run: async (given, io) => (await import('../commands/plan/list.ts')).list(given, io, print),
+    run: async (given, io) => (await import('../commands/plan/list.ts')).list(given, io, io.print),
   }),
   defineCommand({
     name: 'doctor',
@@ -57,14 +57,14 @@ export const hostCommands = [
     },
     exits: { 0: 'all is well', 1: 'something could not be checked', 2: 'it found something' },
     examples: ['provision doctor --host my.example.org --html report.html'],
-    run: async (given, io) => (await import('../commands/doctor.ts')).doctor(given, io, print),
+    run: async (given, io) => (await import('../commands/doctor.ts')).doctor(given, io, io.print),
   }),
   defineCommand({
     name: 'history',
     about: 'Show what runs have changed on the host: who, when, from → to',
     options: { ...reaching, last: count('--last <number>', 'only the newest, this many') },
     examples: ['provision history --host my.example.org --last 20'],
-    run: async (given, io) => (await import('../commands/plan/history.ts')).history(given, io, print),
+    run: async (given, io) => (await import('../commands/plan/history.ts')).history(given, io, io.print),
   }),
   defineCommand({
     name: 'adopt',
@@ -73,7 +73,7 @@ export const hostCommands = [
     options: reaching,
     exits: { 0: 'nothing was edited', 2: 'something was edited' },
     examples: ['provision adopt --host my.example.org'],
-    run: async (given, io) => (await import('../commands/plan/adopt.ts')).adopt(given, io, print),
+    run: async (given, io) => (await import('../commands/plan/adopt.ts')).adopt(given, io, io.print),
   }),
   defineCommand({
     name: 'upgrade <program>',
@@ -93,7 +93,7 @@ export const hostCommands = [
     options: naming,
     exits: { 0: 'all are the newest', 1: 'one could not be looked up', 2: 'one is behind' },
     examples: ['provision outdated --host my.example.org'],
-    run: async (given, io) => (await import('../commands/outdated.ts')).outdated(given, io, print),
+    run: async (given, io) => (await import('../commands/outdated.ts')).outdated(given, io, io.print),
   }),
 ]
 

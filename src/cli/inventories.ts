@@ -1,5 +1,5 @@
 import { defineCommand, flag, optionalCount, value } from './define.ts'
-import { changing, making, naming } from './options.ts'
+import { changing, making, naming, plain } from './options.ts'
 
 const policies = ['none', 'quarantine', 'reject']
 const modes = ['none', 'testing', 'enforce']
@@ -88,7 +88,7 @@ Stopped anywhere, the same command continues. More: [mail domains](../../guides/
     name: 'secrets show <name>',
     about: 'Print the value of a secret',
     details: '`--previous` prints the value before the last change or removal, `--previous N` the Nth before; ten are kept.',
-    options: { ...naming, previous: optionalCount('--previous [n]', 'the value before the last change, or the nth before') },
+    options: { ...plain, previous: optionalCount('--previous [n]', 'the value before the last change, or the nth before') },
     examples: ['provision secrets show mail/alice@example.org --host my.example.org'],
     run: async ({ name, previous, ...given }, io) =>
       (await import('../commands/secrets-cli.ts')).secrets('show', given, io, name, previous === true ? 1 : previous),
@@ -96,14 +96,14 @@ Stopped anywhere, the same command continues. More: [mail domains](../../guides/
   defineCommand({
     name: 'secrets set <name>',
     about: 'Give a secret a value: typed, or from stdin, and never as an argument',
-    options: naming,
+    options: plain,
     examples: ['provision secrets set ovh/publish/consumer-key --host my.example.org'],
     run: async ({ name, ...given }, io) => (await import('../commands/secrets-cli.ts')).secrets('set', given, io, name),
   }),
   defineCommand({
     name: 'secrets edit [name]',
     about: 'Open one secret, or all of them, in $EDITOR',
-    options: naming,
+    options: plain,
     examples: ['provision secrets edit --host my.example.org'],
     run: async ({ name, ...given }, io) => (await import('../commands/secrets-cli.ts')).secrets('edit', given, io, name),
   }),

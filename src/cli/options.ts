@@ -5,7 +5,6 @@ const inventory = value('--inventory <dir>', 'the folder of inventories (default
 
 /** How much a command says. */
 const saying = {
-  json: flag('--json', 'print events, one JSON object a line'),
   verbose: flag('--verbose', 'show the scripts that run, with secrets hidden'),
   debug: flag('--debug', 'show stack traces and the SSH dialogue'),
 }
@@ -13,16 +12,20 @@ const saying = {
 /** The option that names an inventory, for a command that can do without one. */
 export const host = value('--host <name>', 'the inventory: its file name, host name or address')
 
-const oneHost = needed(host, 'name an inventory: its file name, host name or address')
+/** The same option for a command that cannot do without one. */
+export const oneHost = needed(host, 'name an inventory: its file name, host name or address')
 
 /** The options of a command that makes an inventory. */
 export const making = { inventory, debug: saying.debug }
 
 /** The options of a command that may name an inventory. */
-export const mayName = { host, inventory, ...saying }
+export const mayName = { host, inventory, json: flag('--json', 'print events, one JSON object a line'), ...saying }
 
 /** The options of a command that reads an inventory and logs in nowhere. */
 export const naming = { ...mayName, host: oneHost }
+
+/** The options of a command that prints or takes a text as it is, which no events can carry. */
+export const plain = { host: oneHost, inventory, ...saying }
 
 const login = {
   address: value('--address <address>', 'connect to this address instead: A, A:PORT or [v6]:PORT'),
@@ -49,9 +52,4 @@ function fingerprint(text: string): string {
   if (!/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(text))
     throw new InvalidArgumentError('it looks like SHA256: and 43 characters, as ssh-keygen -lf prints it.')
   return text
-}
-
-/** Prints one line of what a command is for. */
-export function print(line: string): void {
-  process.stdout.write(`${line}\n`)
 }

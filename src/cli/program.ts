@@ -3,9 +3,11 @@ import { Interrupted, ProvisionError } from '../errors.ts'
 import type { Io } from '../session/io.ts'
 import { backupCommands } from './backups.ts'
 import type { Command, Option } from './define.ts'
+import { didYouMean } from './did-you-mean.ts'
 import { zoneCommands } from './dns.ts'
 import { hostCommands, rehearsalCommands } from './hosts.ts'
 import { inventoryCommands } from './inventories.ts'
+import { oneHost } from './options.ts'
 
 /** The commands, by what they are about, in the order in which they are shown. */
 export const sections: readonly { readonly title: string; readonly page: string; readonly commands: readonly Command[] }[] = [
@@ -53,9 +55,13 @@ export function commandLine(
       else built.option(flags, about, parse)
     const examples = command.examples ?? []
     if (examples.length > 0) built.addHelpText('after', () => `\nExamples:\n${examples.map((one) => `  ${one}`).join('\n')}`)
-    built.action(() => act(command, given(command, built) as never, () => built.helpInformation()))
+    built.action(() => {
+      refuse(program, built, command)
+      return act(command, given(command, built) as never, () => built.helpInformation())
+    })
   }
-  return program
+  // A word too many may be a command that was mistyped: “refuse” says which. After the commands, which would inherit it.
+  return program.allowExcessArguments()
 }
 
 /** Runs a command with the process's own streams; what it throws is reported as this command reports things. */
@@ -65,16 +71,18 @@ export async function runCommand(command: Command, given: never, help: () => str
   try {
     requireNeeded(command, given)
     const code = await command.run(given, io)
+    if (code === 'help' && io.json) throw missing(oneHost)
     if (code === 'help') process.stdout.write(help())
     process.exitCode = code === 'help' ? 0 : code
   } catch (error) {
     process.exitCode = await tell(error, io, debug === true)
   }
+  io.ended(Number(process.exitCode))
 }
 
 /** The one place that reports an error. Returns the exit code. */
 export async function tell(error: unknown, given?: Io, debug = false): Promise<number> {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : refused(error)
   const io = given ?? (await streams(false))
   // inquirer throws this when the operator leaves a question with Ctrl-C.
   if (error instanceof Error && error.name === 'ExitPromptError') return 130
@@ -101,6 +109,22 @@ function place(program: Commander, words: string): Commander {
   return made
 }
 
+/** Refuses what commander would overlook: a command that does not exist, and an option before a command that does not have it. */
+function refuse(program: Commander, built: Commander, { options }: Command): void {
+  const [word] = built === program ? built.args : []
+  if (word !== undefined)
+    program.error(
+      `error: unknown command '${word}'${didYouMean(
+        word,
+        program.commands.map((one) => one.name()),
+      )}`,
+    )
+  for (const option of program.options) {
+    const key = option.attributeName()
+    if (program.getOptionValueSource(key) === 'cli' && !(key in options)) built.error(`error: unknown option '${option.long}'`)
+  }
+}
+
 /** What a command is given: its options, those before its words included, and its arguments. */
 function given({ options }: Command, built: Commander): object {
   const seen = built.optsWithGlobals<Record<string, unknown>>()
@@ -111,11 +135,23 @@ function given({ options }: Command, built: Commander): object {
 }
 
 function requireNeeded({ options }: Command, given: Readonly<Record<string, unknown>>): void {
-  const missing = Object.entries<Option<unknown>>(options).find(
+  const lacking = Object.entries<Option<unknown>>(options).find(
     ([key, option]) => option.needed !== undefined && given[key] === undefined,
   )?.[1]
-  if (missing !== undefined)
-    throw new ProvisionError('provision', `${missing.flags.replace(/ .*/, '')} is missing`, missing.needed)
+  if (lacking !== undefined) throw missing(lacking)
+}
+
+const missing = ({ flags, needed }: Option<unknown>): ProvisionError =>
+  new ProvisionError('provision', `${flags.replace(/ .*/, '')} is missing`, needed)
+
+/** A command line that was not taken has been reported as text; a program that reads events is told as well. */
+async function refused({ message }: CommanderError): Promise<number> {
+  if (process.argv.includes('--json')) {
+    const io = await streams(true)
+    io.report.error({ where: 'provision', message: message.replace(/^error: /, '') })
+    io.ended(1)
+  }
+  return 1
 }
 
 /** Not loaded for --help: it brings all that a plan is reported with. */

@@ -64,8 +64,8 @@ export async function doctor(options: DoctorOptions, io: Io, out: (line: string)
     ends: (raw) => {
       const result = named(raw)
       line.ends(result.id, () => {
-        if (io.json) out(JSON.stringify({ event: 'check', ...result, ms: Math.round(result.ms) }))
-        else if (!quiet) for (const one of resultLines(result)) out(one)
+        io.report.event({ event: 'check', ...result, ms: Math.round(result.ms) })
+        if (!quiet) for (const one of resultLines(result)) out(one)
       })
     },
   })
@@ -78,8 +78,7 @@ export async function doctor(options: DoctorOptions, io: Io, out: (line: string)
   const code = exitCode(results)
   const ms = performance.now() - began
   if (io.json) {
-    if (options.since) for (const turn of changed ?? []) out(JSON.stringify({ event: 'turn', ...turn }))
-    out(JSON.stringify({ event: 'end', code, ms: Math.round(ms) }))
+    if (options.since) for (const turn of changed ?? []) io.report.event({ event: 'turn', ...turn })
   } else {
     if (options.since)
       for (const one of before === undefined ? ['there was no look before'] : turnLines(before.at, changed!)) out(one)

@@ -24,17 +24,15 @@ export async function outdated(options: OutdatedOptions, io: Io, print: (line: s
     const answer = answers[i]!
     const newest = answer.status === 'fulfilled' ? answer.value : undefined
     const behind = newest !== undefined && older(version, newest)
-    if (io.json) print(JSON.stringify({ event: 'pin', id: name, version, ...(newest === undefined ? {} : { newest, behind }) }))
-    else if (newest !== undefined)
+    io.report.event({ event: 'pin', id: name, version, ...(newest === undefined ? {} : { newest, behind }) })
+    if (newest !== undefined)
       print(`${name} ${version}${behind ? ` → ${newest}: ${nextMove(name, newest, host)}` : ' is the latest'}`)
     if (answer.status === 'rejected') tell(answer.reason, io)
     if (behind && server.artifacts[name].source === 'build')
-      for (const { patch, state } of await recheck(name, newest, artifactCache()))
-        print(
-          io.json
-            ? JSON.stringify({ event: 'patch', id: patch.name, name, newest, state, upstream: patch.upstream })
-            : `  patch ${patch.name} ${recheckedWords[state]} (${patch.subject}; ${patch.upstream})`,
-        )
+      for (const { patch, state } of await recheck(name, newest, artifactCache())) {
+        io.report.event({ event: 'patch', id: patch.name, name, newest, state, upstream: patch.upstream })
+        print(`  patch ${patch.name} ${recheckedWords[state]} (${patch.subject}; ${patch.upstream})`)
+      }
   }
   if (answers.some(({ status }) => status === 'rejected')) return 1
   return pins.some(({ version }, i) => older(version, (answers[i] as PromiseFulfilledResult<string>).value)) ? 2 : 0

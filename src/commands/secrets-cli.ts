@@ -16,10 +16,10 @@ export async function secrets(
   const streams = {
     stdin: process.stdin,
     say,
-    out: (line: string) => void process.stdout.write(`${line}\n`),
+    out: io.print,
     hidden: async (question: string) => (await import('../ui/ask.ts')).askPassword(question),
   }
-  if (verb === 'list') await listSecrets(inventory, streams)
+  if (verb === 'list') await listSecrets(inventory, { ...streams, event: io.report.event })
   else if (verb === 'show') await showSecret(inventory, name, streams, previous)
   else if (verb === 'set') await setSecret(inventory, name, streams)
   else await editSecrets(inventory, name === '' ? undefined : name, streams)

@@ -9,6 +9,7 @@ import type { Inventory } from '../inventory/inventory.ts'
 import { secretName } from '../inventory/schema/secret-field.ts'
 import { secretsIn } from '../secret.ts'
 import { formatSecrets, formerName, parseSecrets } from '../secrets/content.ts'
+import type { Report } from '../ui/report.ts'
 
 /** How the command talks with the operator. */
 export interface SecretsIo {
@@ -24,7 +25,10 @@ export interface SecretsIo {
 type Held = Pick<Inventory, 'server' | 'store' | 'name'>
 
 /** Every secret that the inventory refers to or the store holds, and how it stands with it. No value is shown. */
-export async function listSecrets({ server, store }: Held, { out }: Pick<SecretsIo, 'out'>): Promise<void> {
+export async function listSecrets(
+  { server, store }: Held,
+  { out, event }: Pick<SecretsIo, 'out'> & { readonly event?: Report['event'] },
+): Promise<void> {
   await store.open()
   const wanted = new Map(secretsIn(server).map((secret) => [secret.name, secret]))
   const names = [...new Set([...wanted.keys(), ...store.names()])].toSorted()
@@ -33,7 +37,10 @@ export async function listSecrets({ server, store }: Held, { out }: Pick<Secrets
     if (store.value(name) !== undefined) return wanted.has(name) ? 'there' : 'there, and nothing refers to it'
     return wanted.get(name)?.madeAs === undefined ? 'missing: set it' : 'missing: made up when it is needed'
   }
-  for (const name of names) out(`${name.padEnd(width)}  ${state(name)}`)
+  for (const name of names) {
+    event?.({ event: 'secret', name, value: store.value(name) !== undefined, used: wanted.has(name) })
+    out(`${name.padEnd(width)}  ${state(name)}`)
+  }
 }
 
 /**

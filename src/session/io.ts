@@ -1,11 +1,15 @@
 import type { Ask } from '../ssh/options.ts'
-import { jsonReport, type Report, textReport } from '../ui/report.ts'
+import { type End, jsonReport, type Report, textReport } from '../ui/report.ts'
 
 /** How a command talks: its report, its questions, and whether a person is there to answer. */
 export interface Io {
   readonly report: Report
   readonly ask: Ask | undefined
   readonly json: boolean
+  /** A line of what a command is for, as text; beside the events of --json it is for people, like all words. */
+  print(line: string): void
+  /** The command has ended: with --json the last event says so, whatever happened before. */
+  ended(code: number): void
   /** A terminal whose lines may be drawn again. */
   readonly terminal: boolean
 }
@@ -18,10 +22,25 @@ export function processIo({ json }: { readonly json: boolean }): Io {
   const err = (line: string) => void process.stderr.write(`${line}\n`)
   const person = process.stdin.isTTY === true && process.stderr.isTTY === true
   return {
-    report: json ? jsonReport({ out, err }) : textReport({ out, err }),
+    ...(json ? oneEnd(jsonReport({ out, err })) : { report: textReport({ out, err }), ended: () => undefined }),
+    print: json ? err : out,
     ask: person ? questions : undefined,
     json,
     terminal: !json && process.stdout.isTTY === true && process.env.TERM !== 'dumb',
+  }
+}
+
+/** A report in which the runs within a command end in one event, when the command has ended. */
+function oneEnd(report: Report): Pick<Io, 'report' | 'ended'> {
+  const began = performance.now()
+  const ends: End[] = []
+  const sum = (of: 'changed' | 'resources' | 'execs') => ends.reduce((before, end) => before + end[of], 0)
+  return {
+    report: { ...report, end: (end) => void ends.push(end) },
+    ended: (code) => {
+      const ms = performance.now() - began
+      report.end({ code, changed: sum('changed'), resources: sum('resources'), execs: sum('execs'), ms })
+    },
   }
 }
 

@@ -12,14 +12,21 @@ export interface Report {
   diff(lines: readonly string[]): void
   /** A word about what is going on: the ladder, a download, apt's current line. */
   say(line: string): void
+  /** What a program reads and no person: nothing where the report is text. */
+  event<T extends ReportEvent>(event: T): void
   end(end: End): void
   error(error: { readonly where: string; readonly message: string; readonly hint?: string | undefined }): void
+}
+
+/** An event with its fields, as docs/reference/json-events.md lists them. */
+export interface ReportEvent {
+  readonly event: string
 }
 
 /** How the zones stand, as it is told. */
 export interface ZonesTold {
   readonly lines: readonly string[]
-  readonly events: readonly { readonly event: string }[]
+  readonly events: readonly ReportEvent[]
   /** How many records differ. */
   readonly differ: number
 }
@@ -57,6 +64,7 @@ export function textReport({ out, err }: Streams): Report {
     },
     diff: (lines) => lines.forEach(out),
     say: err,
+    event: () => undefined,
     end: (end) => endLines(end).forEach(out),
     error: ({ where, message, hint }) => {
       err(`${where}: ${message}`)
@@ -87,6 +95,7 @@ export function jsonReport({ out, err }: Streams, of: object = {}): Report {
     change,
     diff: (lines) => lines.forEach(err),
     say: err,
+    event: ({ event: name, ...fields }) => event(name, fields),
     end: ({ code, changed, execs, ms }) => event('end', { code, changed, execs, ms: Math.round(ms) }),
     error: ({ where, message, hint }) => event('error', { where, message, ...(hint === undefined ? {} : { hint }) }),
   }

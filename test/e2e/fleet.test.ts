@@ -74,7 +74,7 @@ test('several hosts: all are corrected at once, a line each; a second run has no
   assert.match(first.stdout, /^2 hosts: 2 corrected \(/m)
   const second = await provision(operator, ['--host', 'alpha,beta', '--yes', ...only])
   assert.equal(second.code, 0, told(second))
-  const ends = second.events.filter(({ event }) => event === 'end')
+  const ends = second.events.filter(({ event, host }) => event === 'end' && host !== undefined)
   assert.deepEqual(ends.map(({ host, changed, execs }) => [host, changed, execs]).toSorted(), [
     ['alpha', 0, 1],
     ['beta', 0, 1],

@@ -31,7 +31,11 @@ export const backupList = (options: OpenOptions, io: Io, out: Print): Promise<nu
 printf '%s\n' "\${list:-no archive yet}"
 provision-backup borg --lock-wait 60 info | sed -n 's/^All archives: *\(.* [kMGT]*B\) *\(.* [kMGT]*B\) *\(.* [kMGT]*B\)$/\nin all \1, and \3 in the repository/p'`,
     )
-    for (const line of said.trim().split('\n')) out(line)
+    for (const line of said.trim().split('\n')) {
+      const [, name, start] = /^(\S+) {2}(.+)$/.exec(line) ?? []
+      if (name !== undefined) io.report.event({ event: 'archive', name, start })
+      out(line)
+    }
   })
 
 /** Removes the lock that a dead run has left in the repository. Returns the exit code. Throws ProvisionError while one is alive. */
@@ -55,7 +59,9 @@ export async function backupKey(options: OpenOptions, io: Io, out: Print): Promi
     const line = publicLine(key.reveal(), `${inventory.server.hostname}${i === 0 ? '' : ' (prune)'}`)
     if (line === undefined) throw new ProvisionError(key.name, 'is no private SSH key in OpenSSH’s format')
     const serve = `borg serve --restrict-to-path PATH${backup.append_only && i === 0 ? ' --append-only' : ''}`
-    out(backup.append_only ? `command="${serve}",restrict ${line}` : line)
+    const whole = backup.append_only ? `command="${serve}",restrict ${line}` : line
+    io.report.event({ event: 'key', id: key.name, line: whole })
+    out(whole)
   }
   if (!backup.append_only)
     io.report.say('before it, where the storage allows it: command="borg serve --restrict-to-path PATH",restrict')

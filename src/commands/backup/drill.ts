@@ -61,6 +61,7 @@ export async function drill(options: DrillOptions, io: Io, out: (line: string) =
       )
       const came = bad === 0 ? 'all of it came back' : `${bad === 1 ? '1 thing' : `${bad} things`} did not come back as it was`
       const verdict = `the drill of ${archive}: ${came} (${seconds(performance.now() - began)})`
+      for (const one of found) io.report.event({ event: 'compared', ...one })
       for (const line of [...lines, verdict]) out(line)
       if (options.notify)
         await notifyHere(inventory.server, {

@@ -38,7 +38,7 @@ export async function restoreMailbox(options: MailboxOptions, io: Io, out: (line
     const archive = await repository(options).archive(connection)
     await worked(connection, fetchDump(archive), (line) => io.report.say(line))
     try {
-      if (options.list !== undefined) return await list(connection, mailbox, options.list, out)
+      if (options.list !== undefined) return await list(connection, mailbox, options.list, io, out)
       const wanted = {
         mailbox,
         message: options.message,
@@ -61,12 +61,21 @@ export function mailboxOf({ mail, domains }: Pick<Server, 'mail' | 'domains'>, w
 /** The day of an archive, as part of a folder's name: there a full stop parts folders. */
 export const dayOf = (archive: string): string => /^\d{4}-\d\d-\d\d/.exec(archive)?.[0] ?? archive.replaceAll('.', '-')
 
-async function list(connection: Connection, mailbox: string, text: string | true, out: (line: string) => void): Promise<number> {
+async function list(
+  connection: Connection,
+  mailbox: string,
+  text: string | true,
+  io: Io,
+  out: (line: string) => void,
+): Promise<number> {
   const said = (await mustPrint(connection, listMessages(mailbox))).trim()
-  const all = said === '' ? [] : said.split('\n').map((line) => archivedLine(JSON.parse(line) as Archived))
+  const all = said === '' ? [] : said.split('\n').map((line) => JSON.parse(line) as Archived)
   const like = text === true ? '' : text.toLowerCase()
-  const found = all.filter((line) => line.toLowerCase().includes(like))
-  for (const line of found) out(line)
+  const found = all.map((one) => ({ one, line: archivedLine(one) })).filter(({ line }) => line.toLowerCase().includes(like))
+  for (const { one, line } of found) {
+    io.report.event({ event: 'message', ...one, gone: one.gone === 1 })
+    out(line)
+  }
   out(`${found.length} of ${all.length} messages; those without a ✓ the mailbox has no more`)
   return 0
 }

@@ -35,9 +35,14 @@ export async function dnsLint(options: LintOptions, io: Io, out: (line: string) 
     ? { remarks: [], unknown: [] }
     : await lintOutside(text, resolvers(server?.dns.lookup), options.domain)
   const all = [...inside, ...remarks].toSorted((a, b) => a.line - b.line)
-  for (const one of all)
-    for (const line of io.json ? [JSON.stringify({ event: 'finding', file, ...one })] : remarkLines(file, one)) out(line)
-  for (const why of unknown) out(io.json ? JSON.stringify({ event: 'unknown', id: file, why }) : `? ${why}`)
+  for (const one of all) {
+    io.report.event({ event: 'finding', file, ...one })
+    if (!io.json) remarkLines(file, one).forEach(out)
+  }
+  for (const why of unknown) {
+    io.report.event({ event: 'unknown', id: file, why })
+    if (!io.json) out(`? ${why}`)
+  }
   if (!io.json && all.length + unknown.length === 0) out(`${file}: nothing to say`)
   if (unknown.length > 0) return 1
   return all.length > 0 ? 2 : 0

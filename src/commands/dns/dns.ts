@@ -12,7 +12,10 @@ export async function dnsRecords(options: DnsOptions, io: Io, out: (line: string
   const { zones } = await wantedZones(options, io)
   for (const [zone, records] of zones) {
     if (!io.json) out(`; ${zone}`)
-    for (const record of records) out(io.json ? JSON.stringify({ event: 'record', zone, ...record }) : recordText(record))
+    for (const record of records) {
+      io.report.event({ event: 'record', zone, ...record })
+      if (!io.json) out(recordText(record))
+    }
   }
   return 0
 }
@@ -26,8 +29,8 @@ export async function dnsZone(options: DnsOptions, io: Io, out: (line: string) =
       throw new ProvisionError(zone, `its name servers, which a zone has to name, cannot be found: ${error.message}`)
     })
     const text = zoneText(zone, records, { ns, serial: Math.floor(Date.now() / 1000) })
-    if (io.json) out(JSON.stringify({ event: 'zone', zone, text }))
-    else out(text)
+    io.report.event({ event: 'zone', zone, text })
+    if (!io.json) out(text)
   }
   return 0
 }
@@ -39,8 +42,10 @@ export async function dnsCheck(options: DnsOptions, io: Io, out: (line: string) 
   const asked = performance.now()
   const checks = await checkZones(zones, { resolvers: resolvers(server.dns.lookup) })
   const now = performance.now()
-  for (const check of checks)
-    for (const line of io.json ? checkEvents(check).map((one) => JSON.stringify(one)) : checkLines(check)) out(line)
+  for (const check of checks) {
+    checkEvents(check).forEach(io.report.event)
+    if (!io.json) checkLines(check).forEach(out)
+  }
   for (const { subject, message, next } of overdueRotations(server, new Date()))
     io.report.say(`${subject}: ${message}: ${next.replace('--host X', `--host ${options.host}`)}`)
   const code = exitCode(checks)

@@ -26,7 +26,7 @@ export async function adopt(options: OpenOptions, io: Io, out: (line: string) =>
       out('nothing was edited on the host')
       return 0
     }
-    for (const line of await diffLines(opened.connection, theirs)) out(line)
+    io.report.diff(await diffLines(opened.connection, theirs))
     // A secret is told as one by the diff, and shown nowhere.
     const readable = found.filter(({ drift: { resource } }) => !(resource.kind.text?.(resource.desired).wanted instanceof Secret))
     const texts = await contents(
@@ -35,6 +35,8 @@ export async function adopt(options: OpenOptions, io: Io, out: (line: string) =>
     )
     for (const [i, { step, drift }] of readable.entries()) {
       const path = drift.resource.id.slice('file:'.length)
+      io.report.event({ event: 'edited', id: drift.resource.id, step: step.id, path, content: texts[i] })
+      if (io.json) continue
       out('')
       out(`# ${drift.resource.id} is declared by ${step.id}. Where an inventory field says this, change that. Else, to keep it,`)
       out(`# put this into the list of a playbook of your own, in place of ours (docs/guides/own-playbook.md):`)

@@ -84,7 +84,7 @@ async function each(
 
 /** One host: what it says is kept until it ends, so that lines of two do not mix. */
 async function one(name: string, options: Omit<FleetOptions, 'hosts'>, io: Io, width: number): Promise<Outcome> {
-  const heard = io.json ? inEvents(name) : inLines(name, width)
+  const heard = io.json ? inEvents(name, io) : inLines(name, width)
   const code = await apply({ ...options, host: name }, { ...io, ask: undefined, terminal: false, report: heard.report }).catch(
     (error: unknown) => {
       const { where = 'provision', message = String(error), hint } = error as Partial<ProvisionError>
@@ -101,7 +101,7 @@ interface Heard {
   told(code: number): number
 }
 
-function inEvents(host: string): Heard {
+function inEvents(host: string, io: Io): Heard {
   const report = jsonReport(
     { out: (line) => void process.stdout.write(`${line}\n`), err: (line) => void process.stderr.write(`${host}: ${line}\n`) },
     { host },
@@ -113,6 +113,7 @@ function inEvents(host: string): Heard {
       end: (end) => {
         ended = end
         report.end(end)
+        io.report.end(end)
       },
     },
     told: () => ended?.changed ?? 0,

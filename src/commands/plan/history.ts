@@ -21,8 +21,8 @@ export async function history(options: HistoryOptions, io: Io, out: (line: strin
     if (code !== 0) throw new ProvisionError(inventory.name, `its log cannot be read: ${stderr.trim()}`)
     const all = entries(stdout)
     const told = options.last === undefined ? all : all.slice(-options.last)
-    for (const line of io.json ? told.map((entry) => JSON.stringify({ event: 'history', ...entry })) : historyLines(told))
-      out(line)
+    for (const entry of told) io.report.event({ event: 'history', ...entry })
+    if (!io.json) for (const line of historyLines(told)) out(line)
     if (told.length === 0 && !io.json) out('no run has changed anything yet')
     return 0
   } finally {

@@ -6,6 +6,9 @@ import type { OpenOptions } from '../../session/open-options.ts'
 export async function list(options: OpenOptions, io: Io, out: (line: string) => void): Promise<number> {
   const { playbooks } = await load(options, io, false)
   for (const { id, steps } of playbooks) {
+    const told = steps.map((step) => ({ id: step.id, title: step.title, guarded: step.guard !== undefined }))
+    io.report.event({ event: 'playbook', id, steps: told })
+    if (io.json) continue
     out(id)
     for (const step of steps) out(`  ${step.id}  ${step.title}${step.guard === undefined ? '' : ' (guarded)'}`)
   }
