@@ -1,6 +1,5 @@
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import type { Server } from '../inventory/inventory.ts'
+import { cacheFolder, setting } from '../util/environment.ts'
 import type { Lock } from './lock.ts'
 import type { Obtained } from './obtain.ts'
 import { patchesDigest, patchesOf } from './patches.ts'
@@ -44,7 +43,7 @@ export interface SourceOptions {
 /** Where the artifacts that an inventory pins come from. */
 export function artifactSource(
   artifacts: Server['artifacts'],
-  { lock, log = () => undefined, cacheDir = artifactCache(), mirror = process.env.PROVISION_MIRROR }: SourceOptions,
+  { lock, log = () => undefined, cacheDir = artifactCache(), mirror = setting('PROVISION_MIRROR') }: SourceOptions,
 ): ArtifactSource {
   const obtained = new Map<string, Obtained>()
   const words = (name: ArtifactName, withArchitecture: readonly string[]) => [
@@ -86,4 +85,4 @@ function patchedAs(name: ArtifactName, source: string): readonly string[] {
 }
 
 /** Where archives and builds are kept; it may be deleted. */
-export const artifactCache = (): string => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'provision', 'artifacts')
+export const artifactCache = (): string => cacheFolder('artifacts')

@@ -4,6 +4,7 @@ import { setPriority } from 'node:os'
 import { createInterface } from 'node:readline'
 import { buffer, text } from 'node:stream/consumers'
 import { ProvisionError } from '../errors.ts'
+import { environmentWith } from '../util/environment.ts'
 
 /** How a program of this machine is run. */
 export interface RunOptions {
@@ -20,7 +21,7 @@ export async function runHere(
   args: readonly string[],
   { cwd, env = {}, log = () => undefined }: RunOptions = {},
 ): Promise<Buffer> {
-  const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program, args, { cwd, env: environmentWith(env), stdio: ['ignore', 'pipe', 'pipe'] })
   const said: string[] = []
   const lines = createInterface({ input: child.stderr })
   lines.on('line', (line) => {

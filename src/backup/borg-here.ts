@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { knownHosts, storageOf } from '../../files/etc/provision/borg.ts'
 import { ProvisionError } from '../errors.ts'
 import type { Server } from '../inventory/inventory.ts'
 import type { Secret } from '../secret.ts'
+import { cacheFolder, environmentWith } from '../util/environment.ts'
 
 /** borg on this machine, at the repository of an inventory. */
 export interface BorgHere {
@@ -25,7 +26,7 @@ export interface BorgHere {
  */
 export function borgHere({ repository, host_keys, passphrase }: NonNullable<Server['backup']>, key: Secret): BorgHere {
   const dir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'provision-'))
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'provision', 'borg')
+  const cache = cacheFolder('borg')
   mkdirSync(cache, { recursive: true, mode: 0o700 })
   writeFileSync(join(dir, 'key'), key.reveal(), { mode: 0o600 })
   writeFileSync(join(dir, 'known_hosts'), knownHosts(repository, host_keys), { mode: 0o600 })
@@ -35,7 +36,7 @@ export function borgHere({ repository, host_keys, passphrase }: NonNullable<Serv
     ...['GlobalKnownHostsFile=/dev/null', 'ConnectTimeout=30', 'ServerAliveInterval=30', 'ServerAliveCountMax=4'],
   ]
   const env = {
-    ...process.env,
+    ...environmentWith(),
     LC_ALL: 'C.UTF-8',
     BORG_REPO: repository,
     BORG_BASE_DIR: cache,

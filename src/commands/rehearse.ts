@@ -12,6 +12,7 @@ import { proofs } from '../rehearsal/proof/prove.ts'
 import { findRehearsal, startRehearsal, stopRehearsal } from '../rehearsal/rehearsal.ts'
 import type { Io } from '../session/io.ts'
 import { seconds } from '../ui/report.ts'
+import { giveRootPassword } from '../util/environment.ts'
 import { root } from '../util/text.ts'
 import { apply } from './plan/apply.ts'
 
@@ -73,7 +74,7 @@ export async function rehearse(options: RehearseOptions, io: Io): Promise<number
   try {
     if (there !== undefined) await there.start()
     const made = await writeInventory(inventory, rehearsal, say)
-    process.env.PROVISION_ROOT_PASSWORD = rehearsal.rootPassword
+    giveRootPassword(rehearsal.rootPassword)
     const code = await provision(made, options, io)
     if (code !== 0) return code
     // Loaded again: the run has made up secrets since.

@@ -10,6 +10,7 @@ import { secretName } from '../inventory/schema/secret-field.ts'
 import { secretsIn } from '../secret.ts'
 import { formatSecrets, formerName, parseSecrets } from '../secrets/content.ts'
 import type { Report } from '../ui/report.ts'
+import { setting } from '../util/environment.ts'
 
 /** How the command talks with the operator. */
 export interface SecretsIo {
@@ -129,7 +130,7 @@ async function typedTwice(name: string, io: SecretsIo): Promise<string> {
 }
 
 async function inEditor(file: string, text: string): Promise<string> {
-  const editor = process.env.VISUAL || process.env.EDITOR || 'vi'
+  const editor = setting('VISUAL') ?? setting('EDITOR') ?? 'vi'
   const memory = await access('/dev/shm', constants.W_OK).then(
     () => true,
     () => false,

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
+import { stateFolder } from '../util/environment.ts'
 import type { Verdict } from './check.ts'
 import type { Result } from './examine.ts'
 
@@ -22,8 +22,7 @@ export interface Turn {
 }
 
 /** Where it is kept: `~/.local/state/provision/doctor/HOST.json`. */
-export const memoryFile = (host: string): string =>
-  join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'provision', 'doctor', `${host}.json`)
+export const memoryFile = (host: string): string => stateFolder('doctor', `${host}.json`)
 
 /** What was seen the last time; undefined when there was none, or when it cannot be read. */
 export function recall(file: string): Remembered | undefined {

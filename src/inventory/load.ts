@@ -6,6 +6,7 @@ import type { Document } from 'yaml'
 import { ProvisionError, UnknownHost } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import { openStore, type Store } from '../secrets/store.ts'
+import { setting } from '../util/environment.ts'
 import { root } from '../util/text.ts'
 import { turn } from '../util/turn.ts'
 import { type InventoryText, readYaml } from './read.ts'
@@ -27,7 +28,7 @@ export interface Inventory {
 
 /** Where inventories are: `--inventory`, else $PROVISION_INVENTORY, else ./inventory, else the one that comes with the package. */
 export function inventoryFolder(given?: string): { readonly dir: string; readonly embedded: boolean } {
-  const dir = given ?? (process.env.PROVISION_INVENTORY || undefined)
+  const dir = given ?? setting('PROVISION_INVENTORY')
   if (dir !== undefined) return { dir, embedded: false }
   return existsSync('inventory')
     ? { dir: 'inventory', embedded: false }

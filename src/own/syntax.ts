@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { Sh } from '../sh.ts'
+import { environmentWith } from '../util/environment.ts'
 
 /**
  * What a shell that runs nothing says of each script: `line 3: Unterminated quoted string`, and nothing where it can be read. The host's
@@ -21,7 +22,7 @@ const fault = async (text: string): Promise<string | undefined> => {
 /** What a shell says of a script that it only reads; undefined when there is no such shell. */
 const reading = (shell: string, text: string): Promise<string | undefined> =>
   new Promise((resolve) => {
-    const child = spawn(shell, ['-n'], { stdio: ['pipe', 'ignore', 'pipe'], env: { ...process.env, LC_ALL: 'C' } })
+    const child = spawn(shell, ['-n'], { stdio: ['pipe', 'ignore', 'pipe'], env: environmentWith({ LC_ALL: 'C' }) })
     let said = ''
     child.stderr.setEncoding('utf8').on('data', (more: string) => {
       said += more

@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { $, type ProcessPromise } from 'zx'
 import { ProvisionError } from '../errors.ts'
+import { environmentWith } from '../util/environment.ts'
 
 /** Our own environment; a user's PATH may lack what only root runs. */
-export const environment = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` }
+export const environment = environmentWith({ PATH: `${environmentWith().PATH ?? ''}:/usr/sbin:/sbin` })
 
 /** A command on this machine: what it prints is kept, not shown. Ctrl-C ends it with us. */
 export const local = $({ quiet: true, nothrow: true, detached: false, env: environment })

@@ -1,13 +1,12 @@
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
+import { cacheFolder, stateFolder } from '../util/environment.ts'
 
 /** `~/.cache/provision`: bases, layers and Debian's packages. May be deleted. */
-export const cacheDirectory = (): string => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'provision')
+export const cacheDirectory = (): string => cacheFolder()
 
 /** `~/.local/state/provision/rehearsals`: one directory a rehearsal. */
-export const rehearsalsDirectory = (): string =>
-  join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'provision', 'rehearsals')
+export const rehearsalsDirectory = (): string => stateFolder('rehearsals')
 
 /** The directory of one rehearsal. Throws ProvisionError for a name that could not be a directory's. */
 export function rehearsalDirectory(name: string): string {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { ProvisionError } from '../errors.ts'
+import { configFolder, setting } from '../util/environment.ts'
 
 /** The age identities that a file holds: who can open a store, and for whom it is written. */
 export interface Identity {
@@ -15,9 +15,7 @@ export interface Identity {
 export function identityFile(dir: string): string {
   const beside = join(dir, 'identity')
   if (existsSync(beside)) return beside
-  return (
-    process.env.PROVISION_IDENTITY || join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'provision', 'identity')
-  )
+  return setting('PROVISION_IDENTITY') ?? configFolder('identity')
 }
 
 /** Reads it; nothing when there is none. Throws ProvisionError for one that others can read, or that holds no identity. */

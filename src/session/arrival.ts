@@ -6,6 +6,7 @@ import { ProvisionError } from '../errors.ts'
 import type { ReachSettings } from '../inventory/reach.ts'
 import type { Connection, RootSecret } from '../ssh/options.ts'
 import { type Ask, loaded, login, operatorKey } from '../ssh/ssh.ts'
+import { ownEnvironment } from '../util/environment.ts'
 import type { Io } from './io.ts'
 import type { OpenOptions } from './open-options.ts'
 
@@ -29,7 +30,7 @@ export function arrival(options: OpenOptions, io: Io): Arrival {
   const begun = new Map<string, Promise<Connection>>()
   const say = (line: string) => io.report.say(line)
   const configFile = join(homedir(), '.ssh', 'config')
-  const { env = process.env } = options
+  const { env = ownEnvironment } = options
   const own = new Map<string, ReturnType<typeof operatorKey>>()
 
   const keysOf = async ({ address, admin }: ReachSettings): Promise<readonly string[]> => {

@@ -1,5 +1,6 @@
 import type { Ask } from '../ssh/options.ts'
 import { type End, jsonReport, type Report, textReport } from '../ui/report.ts'
+import { setting } from '../util/environment.ts'
 
 /** How a command talks: its report, its questions, and whether a person is there to answer. */
 export interface Io {
@@ -26,7 +27,7 @@ export function processIo({ json }: { readonly json: boolean }): Io {
     print: json ? err : out,
     ask: person ? questions : undefined,
     json,
-    terminal: !json && process.stdout.isTTY === true && process.env.TERM !== 'dumb',
+    terminal: !json && process.stdout.isTTY === true && setting('TERM') !== 'dumb',
   }
 }
 

@@ -16,6 +16,7 @@ import type { Io } from '../../session/io.ts'
 import type { OpenOptions } from '../../session/open-options.ts'
 import { sh } from '../../sh.ts'
 import { seconds } from '../../ui/report.ts'
+import { giveRootPassword } from '../../util/environment.ts'
 import { chosen, needSecrets } from './archives.ts'
 import { backedUp } from './backed-up.ts'
 import { restore } from './restore.ts'
@@ -100,7 +101,7 @@ async function compared(
   // Whose passwords open the mailboxes is the archive's matter: they are those of the inventory.
   const ours = inventory.store.names().map((one) => [one, inventory.store.value(one)!] as const)
   await made.store.update((values) => new Map([...ours.filter(([one]) => !one.startsWith('backup/')), ...values]))
-  process.env.PROVISION_ROOT_PASSWORD = rehearsal.rootPassword
+  giveRootPassword(rehearsal.rootPassword)
   const restored = { host: made.name, inventory: made.dir, verbose, debug, yes: true, mail: false }
   await restore(restored, io, {
     archive: async () => archive,

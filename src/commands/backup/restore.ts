@@ -10,6 +10,7 @@ import { parseLine } from '../../ssh/keys/public-key.ts'
 import { knownName } from '../../ssh/trust/known-hosts.ts'
 import { learnOnly } from '../../ssh/trust/known-hosts-file.ts'
 import { seconds } from '../../ui/report.ts'
+import { giveRootPassword, setting } from '../../util/environment.ts'
 import { recordLines } from '../dns/dns-lines.ts'
 import { apply } from '../plan/apply.ts'
 import { needSecrets, over, repository, type Source, worked } from './archives.ts'
@@ -45,7 +46,7 @@ export async function restore(options: RestoreOptions, io: Io, given?: Source): 
   const say = (line: string) => io.report.say(line)
   // What would be overwritten is looked at before the first change; what the repository holds, once something there can ask it.
   // Each login takes the password out of the environment, and until the admin has a key there are two.
-  const password = process.env.PROVISION_ROOT_PASSWORD
+  const password = setting('PROVISION_ROOT_PASSWORD')
   const seen = await over(options, io, async ({ connection }) => parseGround(await mustPrint(connection, ground)))
   if (seen.mail && !seen.begun)
     throw new ProvisionError(
@@ -62,7 +63,7 @@ export async function restore(options: RestoreOptions, io: Io, given?: Source): 
     const code = await apply({ ...options, only, yes: true, check: false, diff: false }, io)
     if (code !== 0) throw new ProvisionError('restore', 'the host could not be prepared', 'run it again: it goes on')
   }
-  if (password !== undefined) process.env.PROVISION_ROOT_PASSWORD = password
+  if (password !== undefined) giveRootPassword(password)
   if (seen.placed === undefined) {
     await part(await there(before, options, io))
     await over(options, io, async ({ connection }) => {

@@ -9,6 +9,7 @@ import { readYaml, validate } from '../../inventory/yaml.ts'
 import { secretsIn } from '../../secret.ts'
 import type { Io } from '../../session/io.ts'
 import { converse } from '../../ui/converse.ts'
+import { setting } from '../../util/environment.ts'
 import { createFile } from '../../util/replace.ts'
 import { near } from './change.ts'
 import { inventoryText, newServer } from './init-file.ts'
@@ -31,7 +32,7 @@ export async function makeInventory({ inventory }: InitOptions, io: Io, given?: 
   const dir = found.embedded ? 'inventory' : found.dir
   if (given !== undefined) await refuseTaken(dir, given)
   const { askQuestions } = await import('../../ui/ask.ts')
-  const topics = initTopics({ given, user: userInfo().username, from: cameFrom(process.env.SSH_CONNECTION) })
+  const topics = initTopics({ given, user: userInfo().username, from: cameFrom(setting('SSH_CONNECTION')) })
   const answers = await converse(topics, {}, askQuestions(io.report.say))
   const name = given !== undefined && !given.includes(':') ? given : answers.hostname!
   const file = join(dir, `${name}.yml`)

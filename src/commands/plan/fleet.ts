@@ -3,6 +3,7 @@ import { listInventories, namesOf } from '../../inventory/load.ts'
 import type { Io } from '../../session/io.ts'
 import { stopSignals } from '../../session/signals.ts'
 import { type End, endLines, jsonReport, type Report, seconds, textReport } from '../../ui/report.ts'
+import { environmentWith, takePasswords } from '../../util/environment.ts'
 import { apply } from './apply.ts'
 import type { ApplyOptions } from './apply-options.ts'
 
@@ -48,9 +49,8 @@ export async function fleet(options: FleetOptions, io: Io): Promise<number> {
 
 /** The environment as it was given, passwords included, which are taken out of the process's own: every host of every pass gets a copy. */
 function withPasswords(): NodeJS.ProcessEnv {
-  const env = { ...process.env }
-  delete process.env.PROVISION_ROOT_PASSWORD
-  delete process.env.PROVISION_SUDO_PASSWORD
+  const env = environmentWith()
+  takePasswords()
   return env
 }
 

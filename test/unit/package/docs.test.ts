@@ -176,7 +176,7 @@ test('docs/reference/exit-codes-and-environment.md: every variable that is read 
   const { text } = page('docs/reference/exit-codes-and-environment.md')
   const read = sources
     .filter(({ path }) => path.startsWith('src/'))
-    .flatMap((one) => [...one.text.matchAll(/\benv\.([A-Z][A-Z_]+)/g)].map(([, name]) => name!))
+    .flatMap((one) => [...one.text.matchAll(/\b(?:env\.|setting\('|folder\(')([A-Z][A-Z_]+)/g)].map(([, name]) => name!))
   assert.ok(read.length > 10, 'none was found: the test is out of date')
   assert.deepEqual(
     [...new Set(read)].filter((name) => !text.includes(`\`${name}\``)),

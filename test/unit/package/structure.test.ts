@@ -149,6 +149,13 @@ test('no name is exported for two things', () => {
   )
 })
 
+test('only one file reads the environment', () => {
+  assert.deepEqual(
+    sources.filter((file) => /process\.env\b/.test(textOf(file))),
+    ['src/util/environment.ts'],
+  )
+})
+
 test('only the command line ends the process, but for a second Ctrl-C', () => {
   const enders = sources.filter((file) => /process\.(exit\(|exitCode)/.test(textOf(file)))
   assert.deepEqual(
