@@ -31,6 +31,8 @@ export interface Command {
   /** What its exit codes mean, beyond 0 for done and 1 for failed. */
   readonly exits?: Readonly<Record<number, string>>
   readonly examples?: readonly string[]
+  /** What a shell proposes for its argument. */
+  readonly words?: readonly string[]
   /** Returns the exit code, or `help` for a command that can say no more than that. What it needs is loaded here. */
   readonly run: (given: never, io: Io) => Promise<number | 'help'>
 }

@@ -97,8 +97,10 @@ export const hostCommands = [
   }),
 ]
 
-/** A whole server on this machine: `rehearse`. */
-export const rehearsalCommands = [
+const shells = ['bash', 'zsh', 'fish']
+
+/** What needs no host: a whole server on this machine, `rehearse`, and `completion`. */
+export const localCommands = [
   defineCommand({
     name: 'rehearse',
     about: 'Make a disposable Debian 12 on this machine, provision it, and send a mail through it',
@@ -112,6 +114,17 @@ export const rehearsalCommands = [
     },
     examples: ['provision rehearse', 'provision rehearse --host my.example.org --fresh'],
     run: async (given, io) => (await import('../commands/rehearse.ts')).rehearse(given, io),
+  }),
+  defineCommand({
+    name: 'completion <shell>',
+    about: 'Print the completion of provision for bash, zsh or fish',
+    details: `It completes commands, options and the names of inventories. For bash put \`source <(provision completion bash)\`
+into \`~/.bashrc\`; for zsh \`source <(provision completion zsh)\` into \`~/.zshrc\`, after \`compinit\`; for fish write
+the output into \`~/.config/fish/completions/provision.fish\`.`,
+    options: {},
+    words: shells,
+    examples: ['provision completion bash'],
+    run: async ({ shell }, io) => (await import('../commands/completion.ts')).completion(shell, io),
   }),
 ]
 

@@ -44,7 +44,7 @@ export const yes = flag('--yes', 'do not ask')
 /** The options of a command that changes an inventory and then the host. */
 export const changing = {
   ...reaching,
-  apply: negated('--no-apply', 'change the inventory only, and leave the host as it is'),
+  apply: negated('--no-apply', 'change the inventory or the secrets only, and leave the host as it is'),
   yes,
 }
 

@@ -5,7 +5,7 @@ import { backupCommands } from './backups.ts'
 import type { Command, Option } from './define.ts'
 import { didYouMean } from './did-you-mean.ts'
 import { zoneCommands } from './dns.ts'
-import { hostCommands, rehearsalCommands } from './hosts.ts'
+import { hostCommands, localCommands } from './hosts.ts'
 import { inventoryCommands } from './inventories.ts'
 import { oneHost } from './options.ts'
 
@@ -15,7 +15,7 @@ export const sections: readonly { readonly title: string; readonly page: string;
   { title: 'The inventory', page: 'inventory', commands: inventoryCommands },
   { title: 'DNS and keys', page: 'dns-and-keys', commands: zoneCommands },
   { title: 'Backups', page: 'backups', commands: backupCommands },
-  { title: 'Rehearsals', page: 'rehearsals', commands: rehearsalCommands },
+  { title: 'This machine', page: 'this-machine', commands: localCommands },
 ]
 
 /** What the first word of a command of two words is about. */

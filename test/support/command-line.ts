@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander'
 import type { Command } from '../../src/cli/define.ts'
-import { commandLine, sections, wordsOf } from '../../src/cli/program.ts'
+import { commandLine } from '../../src/cli/program.ts'
 
 /** What the command line makes of these words: a command with what it is given, or why it does not take them. */
 export function called(words: readonly string[]): {
@@ -22,12 +22,3 @@ export function called(words: readonly string[]): {
     return error.exitCode === 0 ? {} : { refusal: error.message }
   }
 }
-
-/** Every command, with its words and its options: `dns check`, `--offline`. */
-export const commands = (): readonly { readonly words: string; readonly options: readonly string[] }[] =>
-  sections.flatMap((section) =>
-    section.commands.map((command) => ({
-      words: wordsOf(command),
-      options: Object.values(command.options).map(({ flags }) => flags.replace(/ .*/, '')),
-    })),
-  )

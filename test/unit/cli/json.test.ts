@@ -24,7 +24,7 @@ test('--json: a command has it, unless it asks or prints a value as it is', () =
     .flatMap(({ commands }) => commands)
     .filter(({ options }) => !('json' in options))
     .map(wordsOf)
-  assert.deepEqual(without, ['init', 'secrets show', 'secrets set', 'secrets edit'])
+  assert.deepEqual(without, ['init', 'secrets show', 'secrets set', 'secrets edit', 'completion'])
 })
 
 test('--json: what is listed is an event each, and the last event is the end', () => {

@@ -10,7 +10,7 @@ import { Server } from '../../../src/inventory/inventory.ts'
 import { readYaml } from '../../../src/inventory/yaml.ts'
 import { ownPlaybooks } from '../../../src/own/load.ts'
 import * as face from '../../../src/playbook.ts'
-import { called, commands } from '../../support/command-line.ts'
+import { called } from '../../support/command-line.ts'
 import { type Block, blocksIn, brokenLinks, codeOf, type Page, pages, proseOf, root } from '../../support/markdown.ts'
 import { referenceContext, referencePlaybooks, referenceServer } from '../../support/reference.ts'
 import { scriptsOf } from '../../support/scripts.ts'
@@ -159,18 +159,6 @@ function variants(code: string): readonly string[] {
 
 const wordsOf = (code: string): readonly string[] =>
   [...code.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!).slice(1)
-
-test('docs/reference/commands.md: every command and every option is in it', () => {
-  const { text } = page('docs/reference/commands.md')
-  const all = codeOf(page('docs/reference/commands.md'))
-    .filter((code) => code.startsWith('provision'))
-    .flatMap(variants)
-  const missing = commands().flatMap(({ words, options }) => [
-    ...(all.some((code) => `${code} `.startsWith(`provision ${words === '' ? '' : `${words} `}`)) ? [] : [words]),
-    ...options.filter((option) => !new RegExp(`${option}(?![\\w-])`).test(text)).map((option) => `${words} ${option}`),
-  ])
-  assert.deepEqual(missing, [])
-})
 
 test('docs/reference/exit-codes-and-environment.md: every variable that is read is in it', () => {
   const { text } = page('docs/reference/exit-codes-and-environment.md')
