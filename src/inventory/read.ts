@@ -14,7 +14,7 @@ export const secretTag: ScalarTag = {
   tag: '!secret',
   identify: (value) => value instanceof Secret,
   resolve: (name, fault) => {
-    if (!secretName.test(name)) fault(`“${name}” is no name of a secret: write !secret mail/someone@example.org`)
+    if (!secretName.test(name)) fault(`“${name}” is not a valid secret name: write !secret mail/someone@example.org`)
     return secretPlaceholder(name)
   },
   stringify: ({ value }: Scalar) => (value as Secret).name,

@@ -33,7 +33,7 @@ const retired: ReadonlyMap<string, string> = new Map([
 
 function refuseOtherVersions(file: string, raw: unknown): void {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
-    throw new ProvisionError(file, 'is no inventory: a list of keys is expected')
+    throw new ProvisionError(file, 'is not a valid inventory: a list of keys is expected')
   const version: unknown = Reflect.get(raw, 'version')
   if (version === 1) return
   if (version === undefined) throw new ProvisionError(file, 'has no version', 'begin it with “version: 1”')

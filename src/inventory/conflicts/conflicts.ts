@@ -62,7 +62,7 @@ function* inAddresses({ domains, mail }: Shape): Iterable<Conflict> {
       ...domain.aliases.map(({ address }, i) => ({ address, path: [...at, 'aliases', i, 'address'], what: 'an alias' })),
     ]
     for (const { address, path, what } of entries) {
-      if (!mine(address)) yield { path, message: `${address} is no address of ${domain.name}` }
+      if (!mine(address)) yield { path, message: `${address} is not an address of ${domain.name}` }
       const before =
         seen.get(ours.find((one) => ofAccounts.has(one.address) && localPart(address) === one.name)?.address ?? address) ??
         (what === 'an alias' && ofAccounts.has(address) ? 'an account' : undefined)
@@ -72,7 +72,7 @@ function* inAddresses({ domains, mail }: Shape): Iterable<Conflict> {
       seen.set(address, what)
     }
     if (domain.catch_all !== undefined && !(mine(domain.catch_all) && ofAccounts.has(domain.catch_all)))
-      yield { path: [...at, 'catch_all'], message: `${domain.catch_all} is no account of ${domain.name}` }
+      yield { path: [...at, 'catch_all'], message: `${domain.catch_all} is not an account of ${domain.name}` }
   }
   // Who is in the directory, it alone knows.
   const exists = (address: string) => mail.ldap !== undefined || seen.has(address) || /^(?:postmaster|abuse)@/.test(address)
@@ -84,7 +84,7 @@ function* inAddresses({ domains, mail }: Shape): Iterable<Conflict> {
     ]
     for (const { target, path } of pointers)
       if (names.has(target.split('@')[1] ?? '') && !exists(target))
-        yield { path, message: `${target} does not exist: no account and no alias is called that` }
+        yield { path, message: `${target} does not exist: there is no account or alias of that name` }
     // maddy looks an alias up once: what it points to has to be a mailbox, or elsewhere.
     for (const [i, { address, to }] of aliases.entries())
       for (const [j, target] of to.entries())
@@ -101,14 +101,14 @@ function* inNames({ domains, mail }: Shape): Iterable<Conflict> {
     if (domains.findIndex((other) => other.name === name) < i)
       yield { path: ['domains', i, 'name'], message: `${name} is declared twice` }
   const primary = domains.find(({ name }) => name === mail.primary)
-  if (primary === undefined) yield { path: ['mail', 'primary'], message: `${mail.primary} is none of the domains` }
+  if (primary === undefined) yield { path: ['mail', 'primary'], message: `${mail.primary} is not one of the domains` }
   else if (primary.accounts.length === 0)
     yield {
       path: ['domains', domains.indexOf(primary), 'accounts'],
       message: 'the primary domain needs an account: postmaster has to go somewhere',
     }
   if (!domains.some(({ name }) => mail.hostname.endsWith(`.${name}`)))
-    yield { path: ['mail', 'hostname'], message: `${mail.hostname} is below none of the domains` }
+    yield { path: ['mail', 'hostname'], message: `${mail.hostname} is not below any of the domains` }
 }
 
 function* inWeb({ domains, sites, mail }: Shape): Iterable<Conflict> {
@@ -128,7 +128,7 @@ function* inWeb({ domains, sites, mail }: Shape): Iterable<Conflict> {
       if (name === mail.hostname) yield { path, message: `${name} is the mail server: its certificate is not Caddy’s` }
       if (away !== undefined) yield { path, message: `the web of ${name} is elsewhere` }
       if (domains.some((one) => reserved.some((label) => name === `${label}.${one.name}`)))
-        yield { path, message: `${name} is made from its domain: it is no site of its own` }
+        yield { path, message: `${name} is made from its domain: it cannot be a site of its own` }
       seen.add(name)
     }
   }

@@ -18,7 +18,7 @@ export function* ldapConflicts({
   if (ldap.users === 'mail' && ldap.domain !== undefined)
     yield { path: [...at, 'domain'], message: 'with users: mail the directory says the whole address; take it out' }
   else if (!domains.some(({ name }) => name === domain))
-    yield { path: [...at, 'domain'], message: `${domain} is none of the domains` }
+    yield { path: [...at, 'domain'], message: `${domain} is not one of the domains` }
   if (ldap.url.startsWith('ldaps:') && ldap.starttls)
     yield { path: [...at, 'starttls'], message: 'ldaps:// is under TLS from its first byte; take it out' }
   if (ldap.url.startsWith('ldap:') && !ldap.starttls && !stays(hostOf(ldap.url), nebula?.address))

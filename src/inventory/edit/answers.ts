@@ -18,7 +18,7 @@ export function readAnswers(file: string, text: string, name?: string): DomainAn
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
     throw new ProvisionError(
       file,
-      'is no answers: the keys of a domain are expected',
+      'has no answers in it: the keys of a domain are expected',
       'as under “domains” in inventory/example.yml',
     )
   const answers = { ...(name === undefined ? {} : { name }), ...raw }

@@ -30,7 +30,7 @@ export const removeDomain =
   (file, text) => {
     const { domains, sites, mail } = check(file, text).server
     if (mail.primary === name)
-      throw new ProvisionError(name, 'is the primary domain: mail.primary names it', 'make another one the primary first')
+      throw new ProvisionError(name, 'is the primary domain: mail.primary names it', 'make a different one the primary first')
     const at = place(
       name,
       'domain',
@@ -109,7 +109,8 @@ function removeFrom(file: string, text: string, address: string, key: 'accounts'
 
 function domainOf(file: string, text: string, address: string): readonly ['domains', number] {
   const names = check(file, text).server.domains.map(({ name }) => name)
-  if (!address.includes('@')) throw new ProvisionError(address, 'is no whole address', `name its domain: ${address}@${names[0]}`)
+  if (!address.includes('@'))
+    throw new ProvisionError(address, 'is not a whole address', `name its domain: ${address}@${names[0]}`)
   return ['domains', place(domainPart(address), 'domain', names)]
 }
 

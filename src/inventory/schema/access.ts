@@ -39,7 +39,7 @@ const Rule = z.strictObject({
   }),
   on: z
     .string()
-    .regex(/^[a-zA-Z][a-zA-Z0-9._-]{0,14}$/, 'is no network interface')
+    .regex(/^[a-zA-Z][a-zA-Z0-9._-]{0,14}$/, 'is not a valid network interface')
     .optional()
     .meta({ example: 'nebula1', description: 'only when it came in there: a source address alone can be forged' }),
 })
@@ -60,12 +60,12 @@ export const Firewall = z
 export const Fail2ban = z
   .strictObject({
     ignore: z.array(n.NetworkField).default([]).meta({
-      ask: 'Which networks shall never be banned?',
+      ask: 'Which networks should never be banned?',
       example: '198.51.100.0/24',
       description: 'networks that are never banned: where you log in from',
     }),
-    auth_ban: f.Duration.default('96h').meta({ description: 'how long who fails to log in to mail is kept out' }),
-    dictionary_ban: f.Duration.default('72h').meta({ description: 'how long who guesses addresses is kept out' }),
+    auth_ban: f.Duration.default('96h').meta({ description: 'how long an address is banned that fails to log in to mail' }),
+    dictionary_ban: f.Duration.default('72h').meta({ description: 'how long an address is banned that guesses mailboxes' }),
   })
   .prefault({})
-  .meta({ description: 'who fails to log in too often is kept out' })
+  .meta({ description: 'addresses that fail to log in too often are banned' })

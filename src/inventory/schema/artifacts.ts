@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { DownloadUrl } from './fields.ts'
 
-const Version = z.string().regex(/^[0-9]+(?:\.[0-9]+){1,3}$/, 'is no version: 1.2.3')
+const Version = z.string().regex(/^[0-9]+(?:\.[0-9]+){1,3}$/, 'is not a valid version: 1.2.3')
 
 const urls = (amd64: string, arm64: string) =>
   z

@@ -18,7 +18,7 @@ export const Backup = z.strictObject({
     .max(500)
     .regex(
       /^ssh:\/\/[a-z0-9][a-z0-9._-]*@[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,4})?\/[A-Za-z0-9._/-]+$/,
-      'is no repository of borg over SSH: ssh://USER@HOST:PORT/PATH, the PATH with ./ at its beginning when it is below the home of USER',
+      'is not a valid borg repository over SSH: ssh://USER@HOST:PORT/PATH, the PATH with ./ at its beginning when it is below the home of USER',
     )
     .meta({
       example: 'ssh://u1@storage.example.net:23/./backup/borg/example.org',
@@ -34,7 +34,7 @@ export const Backup = z.strictObject({
     .meta({ description: 'the host only adds, and “provision backup prune” removes what is old, with a key of its own' }),
   at: z
     .string()
-    .regex(/^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/, 'is no time of day such as 02:10')
+    .regex(/^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/, 'is not a valid time of day, such as 02:10')
     .default('02:10')
     .meta({ description: 'when, every day' }),
   keep: z

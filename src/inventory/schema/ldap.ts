@@ -5,7 +5,7 @@ import { secretField, secretPlaceholder } from './secret-field.ts'
 const Dn = z
   .string()
   .max(500)
-  .regex(/^[A-Za-z0-9.-]+=[^\p{Cc}]+$/u, 'is no distinguished name: uid=maddy,ou=people,dc=example,dc=org')
+  .regex(/^[A-Za-z0-9.-]+=[^\p{Cc}]+$/u, 'is not a valid distinguished name: uid=maddy,ou=people,dc=example,dc=org')
 
 /** People who log in with what an LDAP directory knows of them. */
 export const Ldap = z.strictObject({
@@ -13,7 +13,7 @@ export const Ldap = z.strictObject({
     .string()
     .regex(
       /^ldaps?:\/\/(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?$/,
-      'is no ldap:// or ldaps:// with a host and a port',
+      'is not a valid ldap:// or ldaps:// URL with a host and a port',
     )
     .meta({ example: 'ldap://127.0.0.1:3890', description: 'the directory; lldap listens on 3890' }),
   starttls: z.boolean().default(false).meta({ description: 'ldap:// goes on under TLS, or not at all' }),
@@ -39,7 +39,7 @@ export const Ldap = z.strictObject({
   filter: z
     .string()
     .max(1000)
-    .regex(/^\((?:[^\p{Cc}]*)\)$/u, 'is no LDAP filter: (objectClass=person)')
+    .regex(/^\((?:[^\p{Cc}]*)\)$/u, 'is not a valid LDAP filter: (objectClass=person)')
     .default('(objectClass=person)')
     .meta({ description: 'who has a mailbox' }),
 })

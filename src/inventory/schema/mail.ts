@@ -129,26 +129,26 @@ export const DomainShape = z.strictObject({
   accounts: z
     .array(Account)
     .default([])
-    .meta({ ask: 'Which mailboxes has it?', example: 'alice bob', description: 'its mailboxes' }),
+    .meta({ ask: 'Which mailboxes does it have?', example: 'alice bob', description: 'its mailboxes' }),
   aliases: z.array(Alias).default([]).meta({
     description: 'its aliases; postmaster and abuse exist in any case, and go to its first account when they are not among these',
   }),
   catch_all: AddressHere.optional().meta({
-    ask: 'Which account gets what is sent to no one?',
+    ask: 'Which account gets mail for unknown addresses?',
     example: 'xoyi',
-    description: 'the account that gets mail for what has neither mailbox nor alias; nobody when left out',
+    description: 'the account that gets mail for addresses with neither mailbox nor alias; such mail is refused when left out',
   }),
   web: Web.default('here').meta({
-    ask: 'Is its web site here or elsewhere?',
+    ask: 'Where is its web site?',
     example: 'here',
     description: 'here, or where else its names point to',
   }),
   dmarc: z
     .strictObject({
       policy: policy.default('quarantine').meta({
-        ask: 'What shall others do with forged mail?',
+        ask: 'What should others do with forged mail?',
         example: 'quarantine',
-        description: 'what others do with mail that fails',
+        description: 'what others should do with mail that fails',
       }),
       subdomains: policy.optional().meta({ description: 'the same for what is below it; as the policy when left out' }),
       reports: z
@@ -161,7 +161,7 @@ export const DomainShape = z.strictObject({
   mta_sts: z
     .strictObject({
       mode: z.enum(['none', 'testing', 'enforce']).default('testing').meta({
-        ask: 'How firm is MTA-STS?',
+        ask: 'How strict should MTA-STS be?',
         example: 'testing',
         description: 'starts in testing, becomes enforce once doctor is green, and is left through none',
       }),

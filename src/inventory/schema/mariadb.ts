@@ -3,7 +3,7 @@ import { secretField, secretPlaceholder } from './secret-field.ts'
 
 const Name = z
   .string()
-  .regex(/^[a-z][a-z0-9_]{0,62}$/, 'is no name of a database: lower case letters, digits and _, the first a letter')
+  .regex(/^[a-z][a-z0-9_]{0,62}$/, 'is not a valid database name: lower case letters, digits and _, the first a letter')
   .refine((name) => !taken.has(name), 'is a name that MariaDB itself has')
 
 /** One database as it is written. */

@@ -13,18 +13,18 @@ const OverlayAddress = z
     const [address = '', length = '', ...more] = value.split('/')
     const [four, six] = [Address4.safeParse(address).success, Address6.safeParse(address).success]
     return more.length === 0 && /^[0-9]{1,3}$/.test(length) && Number(length) <= (four ? 32 : six ? 128 : -1)
-  }, 'is no address with the length of its network: 10.19.55.5/24')
+  }, 'is not a valid address with the length of its network: 10.19.55.5/24')
   .overwrite((value) => value.replace(/^[^/]+/, shortest))
 
 /** An interface's name, as Linux takes it. */
-const Interface = z.string().regex(/^[a-zA-Z][a-zA-Z0-9._-]{0,14}$/, 'is no name of a network interface')
+const Interface = z.string().regex(/^[a-zA-Z][a-zA-Z0-9._-]{0,14}$/, 'is not a valid network interface name')
 
 /** Where a node is reached from outside: an address or a name, and a port. */
 const Endpoint = z
   .string()
   .regex(
     /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\]):[1-9][0-9]{0,4}$/,
-    'is no address with a port: 192.0.2.1:4242',
+    'is not a valid address with a port: 192.0.2.1:4242',
   )
 
 /** A node of an overlay network. */
@@ -40,7 +40,7 @@ export const Nebula = z.strictObject({
     .array(
       z.strictObject({
         address: z
-          .union([Address4, Address6], { error: 'is no address' })
+          .union([Address4, Address6], { error: 'is not a valid address' })
           .meta({ example: '10.19.55.1', description: 'its address in the overlay' }),
         at: z.array(Endpoint).min(1).meta({ example: '203.0.113.9:4242', description: 'where it is reached from outside' }),
       }),

@@ -3,7 +3,7 @@ import { Size, Url } from './fields.ts'
 
 const Fingerprint = z
   .string()
-  .regex(/^[0-9A-F]{40}$/, 'is no fingerprint of a key: 40 hexadecimal digits, in capitals, without spaces')
+  .regex(/^[0-9A-F]{40}$/, 'is not a valid key fingerprint: 40 hexadecimal digits, in capitals, without spaces')
 
 /** PHP-FPM, for the sites that say `php: true`. */
 export const Php = z.strictObject({
@@ -12,7 +12,11 @@ export const Php = z.strictObject({
     description: 'debian: PHP 8.2, with Debian’s own updates; sury: PHP 8.3 from packages.sury.org',
   }),
   modules: z
-    .array(z.string().regex(/^[a-z0-9][a-z0-9.-]{0,40}$/, 'is no PHP module: what follows “php8.2-” in the name of its package'))
+    .array(
+      z
+        .string()
+        .regex(/^[a-z0-9][a-z0-9.-]{0,40}$/, 'is not a valid PHP module: what follows “php8.2-” in the name of its package'),
+    )
     .default([
       ...['sqlite3', 'cli', 'gd', 'imap', 'mysql', 'soap', 'apcu', 'gmp', 'intl', 'opcache', 'xml', 'curl', 'igbinary'],
       ...['readline', 'zip', 'bcmath', 'imagick', 'mbstring', 'redis', 'bz2', 'smbclient'],

@@ -3,7 +3,7 @@ import * as z from 'zod'
 /** A public SSH key as in authorized_keys(5), without options. */
 export const PublicKeyField = z
   .string()
-  .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(?: [^\p{Cc}]*)?$/u, 'is no public SSH key: one line, as in id_ed25519.pub')
+  .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(?: [^\p{Cc}]*)?$/u, 'is not a valid public SSH key: one line, as in id_ed25519.pub')
   .superRefine((line, context) => {
     const fault = faultOfKey(line)
     if (fault !== undefined) context.addIssue({ code: 'custom', message: fault })
@@ -16,13 +16,14 @@ function faultOfKey(line: string): string | undefined {
   const fields: Buffer[] = []
   for (let at = 0; at + 4 <= blob.length; ) {
     const end = at + 4 + blob.readUInt32BE(at)
-    if (end > blob.length) return 'is no public SSH key: it is cut off'
+    if (end > blob.length) return 'is not a valid public SSH key: it is cut off'
     fields.push(blob.subarray(at + 4, end))
     at = end
   }
   if (!keyTypes.has(type)) return `is a key of a type that our sshd does not take: ${[...keyTypes].join(', ')}`
-  if (fields[0]?.toString() !== type || fields.length < 2) return 'is no public SSH key: it does not say in it what it says it is'
-  if (type === 'ssh-ed25519' && fields[1]?.length !== 32) return 'is no public SSH key: it is cut off'
+  if (fields[0]?.toString() !== type || fields.length < 2)
+    return 'is not a valid public SSH key: its type is not the one inside it'
+  if (type === 'ssh-ed25519' && fields[1]?.length !== 32) return 'is not a valid public SSH key: it is cut off'
   if (type === 'ssh-rsa' && (fields[2]?.length ?? 0) < 3072 / 8)
     return 'is an RSA key of less than 3072 bits, which our sshd refuses'
   return undefined

@@ -3,13 +3,13 @@ import * as z from 'zod'
 /** What a key is called: of a DKIM key it is the selector. */
 export const KeyName = z
   .string()
-  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'is no selector: letters, digits and hyphens, in lower case')
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'is not a valid selector: letters, digits and hyphens, in lower case')
 
 /** A moment, to the minute or the second, in UTC. */
 const Moment = z
   .string()
-  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?Z$/, { error: 'is no moment in UTC: 2026-11-21T18:30Z', abort: true })
-  .refine((text) => !Number.isNaN(Date.parse(text)), 'is no moment in UTC: 2026-11-21T18:30Z')
+  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?Z$/, { error: 'is not a valid time in UTC: 2026-11-21T18:30Z', abort: true })
+  .refine((text) => !Number.isNaN(Date.parse(text)), 'is not a valid time in UTC: 2026-11-21T18:30Z')
 
 /** Which key is in use, and which one comes or goes: what `rotate` writes and goes on from. */
 export const rotation = (key: string) =>

@@ -23,7 +23,7 @@ export const ServerShape = z.strictObject({
   hostname: f.HostName.meta({
     ask: 'What is the host called?',
     example: 'xoyize.xyz',
-    description: 'the full public name; hostname -f answers it',
+    description: 'its full public name, as hostname -f prints it',
   }),
   address: n.Address4.optional().meta({
     ask: 'What is its IPv4 address, if it has one?',
@@ -43,7 +43,7 @@ export const ServerShape = z.strictObject({
   ssh: z
     .strictObject({
       port: n.PortField.default(defaultPort).meta({
-        ask: 'On which port shall SSH listen?',
+        ask: 'On which port should SSH listen?',
         example: 55148,
         description: 'where sshd listens, alone',
       }),
@@ -79,14 +79,14 @@ export const ServerShape = z.strictObject({
       lines: z.array(f.Line).default([]).meta({ description: 'what the banner says, line by line; the host name when empty' }),
       font: z
         .string()
-        .regex(/^[A-Za-z0-9][A-Za-z0-9 _-]*$/, 'is no name of a figlet font')
+        .regex(/^[A-Za-z0-9][A-Za-z0-9 _-]*$/, 'is not a valid figlet font name')
         .default('small')
         .meta({ description: 'a figlet font' }),
     })
     .prefault({})
     .meta({ description: 'the message of the day' }),
   packages: z
-    .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, 'is no name of a Debian package'))
+    .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, 'is not a valid Debian package name'))
     .default(['rsync', 'curl', 'tmux', 'jq', 'figlet', 'git', 'tree'])
     .meta({ description: 'tools, as Debian packages; those that something needs are installed with it' }),
   apt: z

@@ -43,13 +43,13 @@ const reference = (name: string) => secretField().default(() => secretPlaceholde
 
 const common = {
   resolver: z
-    .union([Address4, Address6], { error: 'is no address' })
+    .union([Address4, Address6], { error: 'is not a valid address' })
     .optional()
     .meta({ example: '127.0.0.1', description: 'the name server that the host asks; as delivered when left out' }),
   lookup: z
     .string()
     .regex(/^(?:\d+(?:\.\d+){3}(?::\d{1,5})?|\[[0-9a-fA-F:]+\](?::\d{1,5})?|[0-9a-fA-F:]*:[0-9a-fA-F:]*:[0-9a-fA-F:]*)$/, {
-      error: 'is no address, ADDRESS:PORT or [v6]:PORT',
+      error: 'is not a valid address, ADDRESS:PORT or [v6]:PORT',
     })
     .optional()
     .meta({
@@ -71,7 +71,7 @@ const tsigKey = () =>
   z.strictObject({
     name: z
       .string()
-      .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'is no name of a TSIG key')
+      .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'is not a valid TSIG key name')
       .default('provision')
       .meta({ description: 'what the name server calls it' }),
     algorithm: z
@@ -85,7 +85,7 @@ const tsigKey = () =>
 export const Dns = z
   .discriminatedUnion('provider', [
     z.strictObject({
-      provider: z.literal('ovh').meta({ description: 'OVH’s zones, through its API' }),
+      provider: z.literal('ovh').meta({ description: 'at OVH, through its API' }),
       endpoint: z
         .union([z.enum(['ovh-eu', 'ovh-ca', 'ovh-us']), Url], { error: 'is neither ovh-eu, ovh-ca, ovh-us nor a URL' })
         .default('ovh-eu')
@@ -108,10 +108,10 @@ export const Dns = z
       ...common,
     }),
     z.strictObject({
-      provider: z.literal('nsupdate').meta({ description: 'an own name server that takes dynamic updates' }),
+      provider: z.literal('nsupdate').meta({ description: 'your own name server, by dynamic updates' }),
       server: z
         .union([Address4, Address6, HostName], { error: 'is neither an address nor a host name' })
-        .meta({ ask: 'Which name server takes updates?', example: '192.0.2.53', description: 'where updates are sent' }),
+        .meta({ ask: 'Which name server takes updates?', example: '192.0.2.53', description: 'where dynamic updates are sent' }),
       port: PortField.default(53).meta({ description: 'its port' }),
       key: tsigKey().prefault({}).meta({ description: 'the TSIG key' }),
       publish: z
@@ -123,7 +123,7 @@ export const Dns = z
       ...common,
     }),
     z.strictObject({
-      provider: z.literal('manual').meta({ description: 'somebody pastes the records that we print' }),
+      provider: z.literal('manual').meta({ description: 'you publish the records that provision prints' }),
       ...common,
     }),
   ])
@@ -150,7 +150,7 @@ export const SiteShape = z.strictObject({
     .strictObject({
       user: z
         .string()
-        .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'is no user name')
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'is not a valid user name')
         .meta({ ask: 'Who may see it?', example: 'xouser', description: 'the user' }),
       password: secretField('password')
         .optional()

@@ -155,8 +155,8 @@ test('inventory: the key of the mail server', () => {
 for (const [title, rotation, fault] of [
   ['one that comes and one that goes', { key: 'b', next: 'c', retired: 'a' }, /one at a time/],
   ['two of one name', { key: 'b', next: 'b' }, /calls two keys by one name/],
-  ['a name that is none', { key: 'b', next: '../x' }, /is no selector/],
-  ['a moment that is none', { key: 'b', next: 'c', since: '2026-13-01T00:00Z' }, /is no moment/],
+  ['a name that is none', { key: 'b', next: '../x' }, /is not a valid selector/],
+  ['a moment that is none', { key: 'b', next: 'c', since: '2026-13-01T00:00Z' }, /is not a valid time/],
 ] as const)
   test(`inventory: refused are ${title}`, () =>
     assert.throws(() => setDkim(new Map([['example.org', rotation]]))('x.yml', text), fault))

@@ -135,9 +135,12 @@ const refused: Record<string, readonly [Edit, RegExp]> = {
     addAccount('bob@example.com'),
     /^there is no such domain in the inventory; there are: example/,
   ],
-  'an account without its domain': [addAccount('bob'), /^is no whole address$/],
-  'an account in capitals': [addAccount('Bob@example.org'), /^“Bob” is no name of a mailbox: letters/],
-  'an account that an alias points to': [removeAccount('alice@example.org'), /^alice@example\.org does not exist: no account/],
+  'an account without its domain': [addAccount('bob'), /^is not a whole address$/],
+  'an account in capitals': [addAccount('Bob@example.org'), /^“Bob” is not a valid mailbox name: letters/],
+  'an account that an alias points to': [
+    removeAccount('alice@example.org'),
+    /^alice@example\.org does not exist: there is no account or alias of that name/,
+  ],
   'an account that is not there': [
     removeAccount('zoe@example.org'),
     /^there is no such account in the inventory; there are: alice@/,

@@ -43,9 +43,9 @@ test('modes: outside separate an account stands in one domain and has an address
     const alias = [a, { ...b, aliases: [{ address: 'dave', to: 'carol@example.net' }] }]
     assert.deepEqual(faults(server(mode, ...alias)), ['dave@b.example is an account already'])
     assert.deepEqual(faults(server(mode, a, { ...b, catch_all: 'dave', aliases: [{ address: 'info', to: 'dave' }] })), [])
-    assert.deepEqual(faults(server(mode, a, { ...b, catch_all: 'erin' })), ['erin@b.example is no account of b.example'])
+    assert.deepEqual(faults(server(mode, a, { ...b, catch_all: 'erin' })), ['erin@b.example is not an account of b.example'])
   }
-  assert.match(faults(server('separate', a, { ...b, catch_all: 'dave' })).join(), /is no account of b\.example/)
+  assert.match(faults(server('separate', a, { ...b, catch_all: 'dave' })).join(), /is not an account of b\.example/)
 })
 
 test('modes: a postmaster that is an account has an address in every domain, and no alias takes it', () => {
@@ -141,9 +141,9 @@ for (const [title, change, fault] of [
   ['another mode', { mode: 'same_mailbox' }, /needs the mode separate, not same_mailbox/],
   ['clear text to elsewhere', { url: 'ldap://192.0.2.9' }, /in clear: ldaps:\/\/, or starttls: true/],
   ['TLS twice', { url: 'ldaps://d.example', starttls: true }, /under TLS from its first byte/],
-  ['a domain that is not ours', { users: 'uid', domain: 'd.example' }, /d\.example is none of the domains/],
+  ['a domain that is not ours', { users: 'uid', domain: 'd.example' }, /d\.example is not one of the domains/],
   ['a domain besides whole addresses', { domain: 'a.example' }, /the directory says the whole address/],
-  ['another protocol', { url: 'http://127.0.0.1' }, /is no ldap:\/\/ or ldaps:\/\//],
+  ['another protocol', { url: 'http://127.0.0.1' }, /is not a valid ldap:\/\/ or ldaps:\/\//],
 ] as const)
   test(`ldap: ${title} is refused`, () => assert.match(faults(directory(change, a)).join(), fault))
 
