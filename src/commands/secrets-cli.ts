@@ -1,6 +1,7 @@
 import { loadInventory } from '../inventory/inventory.ts'
 import type { Io } from '../session/io.ts'
 import type { OpenOptions } from '../session/open-options.ts'
+import { nextCommand } from '../ui/next-command.ts'
 import { editSecrets, listSecrets, setSecret, showSecret } from './secrets.ts'
 
 /** `provision secrets list|show|set|edit`, with the process's own streams. */
@@ -17,7 +18,9 @@ export async function secrets(
     stdin: process.stdin,
     say,
     out: io.print,
-    hidden: async (question: string) => (await import('../ui/ask.ts')).askPassword(question),
+    command: (...words: readonly string[]) => nextCommand(words, options),
+    newValue: async (question: string, fault: (typed: string) => string | undefined) =>
+      (await import('../ui/ask.ts')).askNewPassword(question, fault),
   }
   if (verb === 'list') await listSecrets(inventory, { ...streams, event: io.report.event })
   else if (verb === 'show') await showSecret(inventory, name, streams, previous)

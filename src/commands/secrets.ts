@@ -19,13 +19,15 @@ export interface SecretsIo {
   out(line: string): void
   /** What goes with it: stderr. */
   say(line: string): void
-  /** Asks without showing what is typed. */
-  hidden(question: string): Promise<string>
+  /** A command about the same host, as it can be pasted. */
+  command(...words: readonly string[]): string
+  /** Asks for a new value without showing what is typed, until it is typed twice and `fault` accepts it. */
+  newValue(question: string, fault: (typed: string) => string | undefined): Promise<string>
 }
 
-type Held = Pick<Inventory, 'server' | 'store' | 'name'>
+type Held = Pick<Inventory, 'server' | 'store'>
 
-/** Every secret that the inventory refers to or the store holds, and how it stands with it. No value is shown. */
+/** Every secret that the inventory refers to or the store holds, and whether it has a value. No value is shown. */
 export async function listSecrets(
   { server, store }: Held,
   { out, event }: Pick<SecretsIo, 'out'> & { readonly event?: Report['event'] },
@@ -35,8 +37,8 @@ export async function listSecrets(
   const names = [...new Set([...wanted.keys(), ...store.names()])].toSorted()
   const width = Math.max(...names.map(({ length }) => length), 0)
   const state = (name: string): string => {
-    if (store.value(name) !== undefined) return wanted.has(name) ? 'there' : 'there, and nothing refers to it'
-    return wanted.get(name)?.madeAs === undefined ? 'missing: set it' : 'missing: made up when it is needed'
+    if (store.value(name) !== undefined) return wanted.has(name) ? 'stored' : 'stored, but nothing refers to it'
+    return wanted.get(name)?.madeAs === undefined ? 'missing: set it' : 'missing: generated when it is needed'
   }
   for (const name of names) {
     event?.({ event: 'secret', name, value: store.value(name) !== undefined, used: wanted.has(name) })
@@ -49,9 +51,9 @@ export async function listSecrets(
  * is none.
  */
 export async function showSecret(
-  { store, name: host }: Held,
+  { store }: Held,
   name: string,
-  { out }: Pick<SecretsIo, 'out'>,
+  { out, command }: Pick<SecretsIo, 'out' | 'command'>,
   previous = 0,
 ): Promise<void> {
   await store.open()
@@ -62,8 +64,8 @@ export async function showSecret(
       throw new ProvisionError(
         store.file,
         former.length === 0
-          ? `no former value of ${name} is kept in it`
-          : `${former.length} former values of ${name} are kept in it`,
+          ? `it keeps no former value of ${name}`
+          : `it keeps ${former.length} former ${former.length === 1 ? 'value' : 'values'} of ${name}`,
       )
     return out(value)
   }
@@ -71,27 +73,33 @@ export async function showSecret(
   if (value === undefined)
     throw new ProvisionError(
       store.file,
-      `there is no ${name} in it; there is: ${store.names().join(', ') || 'nothing'}`,
-      `provision secrets set ${name} --host ${host}`,
+      `it has no ${name}; it has: ${store.names().join(', ') || 'nothing'}`,
+      command('secrets', 'set', name),
     )
   out(value)
 }
 
 /** Stores one value, typed twice on a terminal, else read from stdin without its last newline. Throws ProvisionError for none. */
-export async function setSecret({ server, store, name: host }: Held, name: string, io: SecretsIo): Promise<void> {
+export async function setSecret({ server, store }: Held, name: string, io: SecretsIo): Promise<void> {
   if (!secretName.test(name))
-    throw new ProvisionError(name, 'is no name of a secret', 'letters, digits and @ . _ + / -, such as mail/someone@example.org')
-  if (formerName.test(name)) throw new ProvisionError(name, 'is what the store calls a former value: that cannot be set')
+    throw new ProvisionError(
+      name,
+      'is not a valid secret name',
+      'letters, digits and @ . _ + / -, such as mail/someone@example.org',
+    )
+  if (formerName.test(name)) throw new ProvisionError(name, 'is the name of a former value in the store: it cannot be set')
   if (!secretsIn(server).some((secret) => secret.name === name)) io.say(`nothing in the inventory refers to ${name} so far`)
-  const value = io.stdin.isTTY === true ? await typedTwice(name, io) : (await readAll(io.stdin)).replace(/\r?\n$/, '')
-  if (value === '') throw new ProvisionError(name, 'an empty value is no secret: nothing was stored')
+  const value =
+    io.stdin.isTTY === true ? await io.newValue(`Value of ${name}`, emptyFault) : (await readAll(io.stdin)).replace(/\r?\n$/, '')
+  const fault = emptyFault(value)
+  if (fault !== undefined) throw new ProvisionError(name, `${fault}: nothing was stored`)
   if (value.includes('\0')) throw new ProvisionError(name, 'a value with a NUL cannot be kept: nothing was stored')
   await store.open()
   const before = store.value(name)
   await store.update((values) => new Map([...values, [name, value]]), io.say)
   io.say(`stored ${name} in ${store.file}`)
   if (before !== undefined && before !== value)
-    io.say(`what it was before is kept: provision secrets show ${name} --previous --host ${host}`)
+    io.say(`its former value is kept; to see it:\n  ${io.command('secrets', 'show', name, '--previous')}`)
 }
 
 /**
@@ -123,11 +131,7 @@ export async function editSecrets({ store }: Held, name: string | undefined, io:
   )
 }
 
-async function typedTwice(name: string, io: SecretsIo): Promise<string> {
-  const value = await io.hidden(`Value of ${name}`)
-  if ((await io.hidden('Once more')) !== value) throw new ProvisionError(name, 'the two values differ: nothing was stored')
-  return value
-}
+const emptyFault = (value: string): string | undefined => (value === '' ? 'an empty value is not a secret' : undefined)
 
 async function inEditor(file: string, text: string): Promise<string> {
   const editor = setting('VISUAL') ?? setting('EDITOR') ?? 'vi'

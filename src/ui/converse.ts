@@ -13,36 +13,61 @@ export const back: unique symbol = Symbol('back')
 /** Puts one question to a person. */
 export type Put = (question: Question, first: boolean) => Promise<string | typeof back>
 
+/** A person to talk with, and what they answered before this conversation was interrupted. */
+export interface Respondent {
+  readonly put: Put
+  /** Proposed in place of the usual answers. */
+  readonly earlier?: Answers
+  /** Called after each answer with all that were ever given, also those that going back has left out. */
+  readonly keep?: (answers: Answers) => Promise<void>
+}
+
+/** What is done with all the answers; `back` returns to the last question, where there was one. */
+export type Close<T> = (answers: Answers, mayGoBack: boolean) => Promise<T | typeof back>
+
 /**
- * Goes through the topics, back and forth, until all are answered. What is given is not asked for. Without `put`, proposals are
- * taken. Throws ProvisionError for what is given and wrong, or neither given nor proposed.
+ * Goes through the topics, back and forth, until all are answered and closed. What is given is not asked for. Without somebody to talk
+ * with, proposals are taken. Throws ProvisionError for what is given and wrong, or neither given nor proposed.
  */
-export async function converse(topics: readonly Topic[], given: Answers, put: Put | undefined): Promise<Answers> {
-  const earlier = new Map<string, string>()
+export async function converse<T>(
+  topics: readonly Topic[],
+  given: Answers,
+  talk: Respondent | undefined,
+  close: Close<T>,
+): Promise<T> {
+  const earlier = new Map(Object.entries(talk?.earlier ?? {}))
   const trail: { readonly at: number; readonly before: Answers }[] = []
   let answers: Answers = {}
   let at = 0
-  while (at < topics.length) {
-    const question = topics[at]!(answers)
-    if (question === undefined) at++
-    else if (put === undefined || given[question.name] !== undefined) {
-      answers = { ...answers, [question.name]: taken(question, given[question.name]) }
-      at++
-    } else {
-      const answer = await put({ ...question, proposal: earlier.get(question.name) ?? question.proposal }, trail.length === 0)
-      if (answer === back) {
-        const last = trail.pop()
-        at = last?.at ?? at
-        answers = last?.before ?? answers
-      } else {
-        earlier.set(question.name, answer)
-        trail.push({ at, before: answers })
-        answers = { ...answers, [question.name]: answer }
+  const goBack = (): void => {
+    const last = trail.pop()
+    at = last?.at ?? at
+    answers = last?.before ?? answers
+  }
+  for (;;) {
+    while (at < topics.length) {
+      const question = topics[at]!(answers)
+      if (question === undefined) at++
+      else if (talk === undefined || given[question.name] !== undefined) {
+        answers = { ...answers, [question.name]: taken(question, given[question.name]) }
         at++
+      } else {
+        const proposal = earlier.get(question.name) ?? question.proposal
+        const answer = await talk.put({ ...question, proposal }, trail.length === 0)
+        if (answer === back) goBack()
+        else {
+          earlier.set(question.name, answer)
+          await talk.keep?.(Object.fromEntries(earlier))
+          trail.push({ at, before: answers })
+          answers = { ...answers, [question.name]: answer }
+          at++
+        }
       }
     }
+    const closed = await close(answers, trail.length > 0)
+    if (closed !== back) return closed
+    goBack()
   }
-  return answers
 }
 
 /** An answer that nobody was asked for. */

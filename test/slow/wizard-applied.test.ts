@@ -49,16 +49,16 @@ test('domain add: at a terminal, from nothing to a mail from elsewhere and a pag
     { cwd: scratch },
   )
   try {
-    await terminal.shows(/^\? Which mailboxes has it\?/m)
+    await terminal.shows(/^\? Which mailboxes does it have\?/m)
     terminal.answer('bob')
-    for (const asked of [/^\? Is its web site here/m, /^\? Which account gets/m, /^\? What do others learn/m]) {
+    for (const asked of [/^\? Where is its web site/m, /^\? Which account gets/m, /^\? Which policies/m]) {
       await terminal.shows(asked)
       terminal.press('Enter')
     }
     await terminal.shows(/^\? Write this, correct my \(maddy, caddy\), and publish its records\?/m)
     terminal.press('y', 'Enter')
     assert.equal(await terminal.ended(240_000), 0, await terminal.shows(/./))
-    const screen = await terminal.shows(/^shop\.example\.org is well: a mail of it was sent/m)
+    const screen = await terminal.shows(/^shop\.example\.org works: a mail from it was sent/m)
     assert.match(screen, /^ {2}\+ default\._domainkey\.shop\.example\.org\. 3600 IN TXT "v=DKIM1; k=rsa; p=/m)
   } finally {
     terminal.close()
@@ -78,9 +78,9 @@ test('domain add: the same command goes on where it was stopped, and finds all o
     timeout: '240s',
   })`${process.execPath} ${bin} domain add shop.example.org --host my --inventory ${made.dir} --yes`
   assert.equal(again.exitCode, 0, again.stdout + again.stderr)
-  assert.match(again.stderr, /shop\.example\.org is in .*my\.yml already: going on with it/)
+  assert.match(again.stderr, /shop\.example\.org is in .*my\.yml already: continuing with it/)
   assert.equal(again.stdout.match(/^nothing to do/gm)?.length, 4)
-  assert.match(again.stdout, /^shop\.example\.org is well/m)
+  assert.match(again.stdout, /^shop\.example\.org works/m)
 })
 
 test('account, alias and domain: each is corrected at once, and the last removal leaves nothing to do', async () => {

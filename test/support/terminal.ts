@@ -17,10 +17,14 @@ export interface Terminal {
   close(): void
 }
 
-/** Starts a command in a terminal of 120 columns, in a folder, on a tmux of its own. */
+/** Starts a command in a terminal of 120 columns, unless it has others, in a folder, on a tmux of its own. */
 export function openTerminal(
   command: readonly string[],
-  { cwd, env = {} }: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
+  {
+    cwd,
+    env = {},
+    columns = 120,
+  }: { readonly cwd: string; readonly env?: Readonly<Record<string, string>>; readonly columns?: number },
 ): Terminal {
   const dir = mkdtempSync(join(tmpdir(), 'terminal-test-'))
   const script = join(dir, 'run')
@@ -29,11 +33,11 @@ export function openTerminal(
   const set = Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}\n`)
   writeFileSync(
     script,
-    `unset TMUX SSH_CONNECTION NO_COLOR CI\n${set.join('')}cd ${quoted(cwd)}\n${command.map(quoted).join(' ')}\necho $? > ${exit}.new\nmv ${exit}.new ${exit}\nexec sleep 600\n`,
+    `unset TMUX SSH_CONNECTION NO_COLOR CI XDG_STATE_HOME\n${set.join('')}cd ${quoted(cwd)}\n${command.map(quoted).join(' ')}\necho $? > ${exit}.new\nmv ${exit}.new ${exit}\nexec sleep 600\n`,
   )
   const tmux = (...args: readonly string[]) =>
     execFileSync('tmux', ['-S', join(dir, 'socket'), '-f', '/dev/null', ...args], { encoding: 'utf8' })
-  tmux('new-session', '-d', '-x', '120', '-y', '50', `sh ${quoted(script)}`)
+  tmux('new-session', '-d', '-x', `${columns}`, '-y', '50', `sh ${quoted(script)}`)
   const screen = () => tmux('capture-pane', '-p', '-J', '-S', '-').trimEnd()
   const until = async <T>(what: string, look: () => T | undefined, limit = 20_000): Promise<T> => {
     const end = Date.now() + limit

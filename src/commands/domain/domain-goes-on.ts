@@ -9,6 +9,7 @@ import type { Patient } from '../../doctor/patient.ts'
 import type { Inventory, Server } from '../../inventory/inventory.ts'
 import type { Io } from '../../session/io.ts'
 import { type Opened, open } from '../../session/open.ts'
+import { nextCommand } from '../../ui/next-command.ts'
 import { resultLines } from '../../ui/verdicts.ts'
 import { dkimLines } from '../dns/dns-lines.ts'
 import { publishZones } from '../dns/dns-publish.ts'
@@ -21,11 +22,11 @@ import { announcedLater } from '../plan/zones.ts'
  * A domain that stands in the inventory, until a mail of it is signed and found good: mail, records, web, then the policy that is
  * announced once it is served. What is done already is found done: whatever stopped it, the same command goes on. Returns the exit code.
  */
-export async function goOn(domain: string, options: ChangeOptions, io: Io, { name, file, ...held }: Inventory): Promise<number> {
+export async function goOn(domain: string, options: ChangeOptions, io: Io, { file, ...held }: Inventory): Promise<number> {
   const part = async (id: string) => correctHost(await known([id], options, io), { ...options, domain }, io, near(file))
   const code = await part('maddy')
   if (code !== 0) return code
-  if (!(await canPublish(held))) return byHand(domain, options, io, name, () => part('caddy'))
+  if (!(await canPublish(held))) return byHand(domain, options, io, () => part('caddy'))
   const wanted = await wantedZones({ ...options, domain }, io)
   const published = await publishZones(announcedLater(wanted), { ...options, agreed: true, others: 'enough' }, io)
   if (published !== 0) return published
@@ -37,16 +38,18 @@ export async function goOn(domain: string, options: ChangeOptions, io: Io, { nam
   return announced === 0 ? verdict(domain, options, io) : announced
 }
 
-/** Somebody else writes the records: they were printed, and what follows waits for them. */
-async function byHand(domain: string, options: ChangeOptions, io: Io, name: string, web: () => Promise<number>): Promise<number> {
+/** The operator publishes the records: they were printed, and what follows waits for them. */
+async function byHand(domain: string, options: ChangeOptions, io: Io, web: () => Promise<number>): Promise<number> {
   const code = await web()
   if (code !== 0) return code
   const { server, zones } = await wantedZones({ ...options, domain }, io)
   const { findings, unknown } = await checkZone(domain, zones.get(domain) ?? [], { resolvers: resolvers(server.dns.lookup) })
   if (findings.length === 0 && unknown.every(({ others }) => others)) return verdict(domain, options, io)
   io.report.diff(await dkimLines(domain, server.dns.ttl, options, io))
-  io.report.say(`its records are not all there yet: provision dns check --domain ${domain} --host ${name} prints each`)
-  io.report.say(`once they are, provision domain add ${domain} --host ${name} goes on`)
+  io.report.say('not all of its records are published yet; this prints each:')
+  io.report.say(`  ${nextCommand(['dns', 'check', '--domain', domain], options)}`)
+  io.report.say('once they are, continue with:')
+  io.report.say(`  ${nextCommand(['domain', 'add', domain], options)}`)
   return 0
 }
 
@@ -57,7 +60,7 @@ async function verdict(domain: string, options: ChangeOptions, io: Io): Promise<
   const verdicts = results.flatMap(({ findings }) => findings.map((one) => one.verdict))
   if (verdicts.includes('could not look')) return 1
   if (verdicts.includes('error')) return 2
-  io.report.diff([`${domain} is well: a mail of it was sent, came back, and passes SPF, DKIM and DMARC`])
+  io.report.diff([`${domain} works: a mail from it was sent, came back, and passes SPF, DKIM and DMARC`])
   return 0
 }
 
@@ -89,7 +92,7 @@ async function patientOf({ server, store, playbooks, connection }: Opened, domai
     trusted: trustedOf(server.acme),
     on: async (script) => {
       const { code, stdout, stderr } = await connection.run(script)
-      if (code !== 0) throw new CouldNotLook(`the host could not look: ${stderr.trim().split('\n').at(-1)}`)
+      if (code !== 0) throw new CouldNotLook(`the host could not check: ${stderr.trim().split('\n').at(-1)}`)
       return stdout
     },
     secret: (name) => {

@@ -23,14 +23,14 @@ export function domainTopics(contradiction: Contradiction): {
   const against = (name: string, answers: Answers) => (answer: string) => contradiction({ ...answers, [name]: answer })
   const policies: Topic = ({ name }) => ({
     name: 'policies',
-    ask: 'What do others learn about forged mail, and about TLS?',
+    ask: 'Which policies for forged mail and for TLS?',
     hint: '',
     choices: [
       {
         value: 'usual',
         about: `DMARC ${usual.dmarc.policy}, reports to ${usual.dmarc.reports.join(' ')}@${name}; MTA-STS ${usual.mta_sts.mode}`,
       },
-      { value: 'choose', about: 'each is asked for' },
+      { value: 'choose', about: 'you are asked for each' },
     ],
     proposal: 'usual',
     optional: false,
@@ -44,7 +44,7 @@ export function domainTopics(contradiction: Contradiction): {
     accounts: (proposal) => (answers) =>
       question('accounts', accounts, {
         proposal,
-        hint: 'what stands before the @; one or several',
+        hint: 'the part before the @; one or several',
         read: toAccounts,
         contradiction: against('accounts', answers),
       }),
@@ -57,7 +57,7 @@ export function domainTopics(contradiction: Contradiction): {
         words(answers.accounts ?? '').length === 0
           ? undefined
           : question('catch_all', catch_all, {
-              hint: 'mail that nobody has an address for is refused, unless an account is named here',
+              hint: 'mail for addresses that do not exist is refused, unless you name an account here',
               contradiction: against('catch_all', answers),
             }),
       policies,
@@ -95,7 +95,7 @@ const usual = DomainShape.parse({ name: 'example.org' })
 
 const webs: readonly Choice[] = [
   { value: 'here', about: 'on this server, as a site of its own' },
-  { value: 'bare', about: 'its names point to this server, and no site is made' },
+  { value: 'bare', about: 'its names point to this server, but there is no site' },
   { value: 'elsewhere', about: 'on another host' },
 ]
 

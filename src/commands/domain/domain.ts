@@ -1,14 +1,18 @@
 import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { ProvisionError } from '../../errors.ts'
 import { readAnswers } from '../../inventory/edit/answers.ts'
 import { addDomain, removeDomain } from '../../inventory/edit/edit.ts'
 import type { Inventory } from '../../inventory/load.ts'
 import { DomainShape } from '../../inventory/schema/mail.ts'
 import type { Io } from '../../session/io.ts'
-import { type Answers, converse, type Topic } from '../../ui/converse.ts'
+import { type Answers, back, converse, type Topic } from '../../ui/converse.ts'
 import { question } from '../../ui/fields.ts'
+import { nextCommand } from '../../ui/next-command.ts'
 import { canPublish } from '../dns/dns-wanted.ts'
-import { type ChangeOptions, changeInventory, near, type Writable, writable } from '../inventory/change.ts'
+import { type ChangeOptions, changeInventory, near, proposeChange, type Writable, writable } from '../inventory/change.ts'
+import { openDraft } from '../inventory/draft.ts'
+import { interview, sayKept } from '../inventory/interview.ts'
 import { domainOf, domainTopics, type NewDomain } from './domain-questions.ts'
 
 /** What `provision domain add` may be told besides: answers to its questions, or a file with all of them. */
@@ -29,15 +33,30 @@ const concerns = ['maddy', 'caddy']
 export async function domainAdd(options: DomainOptions, io: Io, name?: string): Promise<number> {
   const found = await writable(options, io)
   if (name !== undefined && options.apply && found.inventory.server.domains.some((domain) => domain.name === name)) {
-    io.report.say(`${name} is in ${near(found.inventory.file)} already: going on with it`)
+    io.report.say(`${name} is in ${near(found.inventory.file)} already: continuing with it`)
     return (await import('./domain-goes-on.ts')).goOn(name, options, io, found.inventory)
   }
-  const { domain, site } =
-    options.answers === undefined ? await asked(found, options, io, name) : await fromFile(options.answers, name)
   const { goOn } = await import('./domain-goes-on.ts')
   const publishes = options.apply && (await canPublish(found.inventory))
-  const then = options.apply ? (inventory: Inventory) => goOn(domain.name, options, io, inventory) : undefined
-  return changeInventory(found, addDomain(domain, { site }), { concerns, publishes, then }, options, io)
+  const change = ({ domain, site }: NewDomain, written?: () => Promise<void>) => {
+    const then = options.apply ? (inventory: Inventory) => goOn(domain.name, options, io, inventory) : undefined
+    return [found, addDomain(domain, { site }), { concerns, publishes, written, then }, options, io] as const
+  }
+  if (options.answers !== undefined) return changeInventory(...change(await fromFile(options.answers, name)))
+  const topics = topicsOf(found)
+  if (options.yes || io.ask === undefined)
+    return changeInventory(...change(await converse(topics, given(options, name), undefined, async (all) => domainOf(all))))
+  const again = nextCommand(['domain', 'add', ...(name === undefined ? [] : [name])], options)
+  const draft = await openDraft('domain add', resolve(found.inventory.file), name ?? '')
+  const made = await interview(topics, given(options, name), { draft, again }, io, async (answers, ask) => {
+    const proposed = await proposeChange(...change(domainOf(answers), draft.forget))
+    const agreed = await ask(proposed.question)
+    return agreed === back ? back : { ...proposed, agreed }
+  })
+  if (made.agreed) return made.carryOut()
+  io.report.say('nothing was written')
+  sayKept(draft, again, io)
+  return 1
 }
 
 /** What `provision domain remove` may be told besides. */
@@ -69,16 +88,15 @@ export async function domainRemove(options: RemoveOptions, io: Io, name: string)
   return changeInventory(found, edit, { concerns, notes, publishes: true, first }, options, io)
 }
 
-/** What leaves the inventory does not leave the host by itself. */
+/** What leaves the inventory stays on the host until somebody removes it there. */
 export const stays = (addresses: readonly string[]): string =>
-  `the mail and the password of ${addresses.join(', ')} stay on the host: remove them there with “maddy imap-acct remove” and “maddy creds remove”`
+  [
+    `the mail and the ${addresses.length === 1 ? 'password' : 'passwords'} of ${addresses.join(', ')} stay on the host; to remove them there:`,
+    ...addresses.flatMap((address) => [`  maddy imap-acct remove ${address}`, `  maddy creds remove ${address}`]),
+  ].join('\n')
 
-async function asked(
-  { inventory: { file }, text }: Writable,
-  options: DomainOptions,
-  io: Io,
-  name: string | undefined,
-): Promise<NewDomain> {
+/** What is asked of a new domain, in the light of the inventory that it comes into. */
+function topicsOf({ inventory: { file, server }, text }: Writable): readonly Topic[] {
   const contradiction = (answers: Answers): string | undefined => {
     const { domain, site } = domainOf(answers)
     try {
@@ -91,10 +109,13 @@ async function asked(
   }
   const { accounts, web, rest } = domainTopics(contradiction)
   const called: Topic = () =>
-    question('name', DomainShape.shape.name, { contradiction: (answer) => contradiction({ name: answer, web: 'bare' }) })
-  const talks = !options.yes && io.ask !== undefined
-  const put = talks ? (await import('../../ui/ask.ts')).askQuestions(io.report.say) : undefined
-  return domainOf(await converse([called, accounts(), ...web, ...rest], given(options, name), put))
+    question('name', DomainShape.shape.name, {
+      contradiction: (name) =>
+        server.domains.some((domain) => domain.name === name)
+          ? `${name} is in the inventory already`
+          : contradiction({ name, web: 'bare' }),
+    })
+  return [called, accounts(), ...web, ...rest]
 }
 
 /** Flags answer their questions. */

@@ -5,6 +5,7 @@ import { type Inventory, loadInventory } from '../../inventory/inventory.ts'
 import type { Io } from '../../session/io.ts'
 import { load } from '../../session/open.ts'
 import type { OpenOptions } from '../../session/open-options.ts'
+import { nextCommand } from '../../ui/next-command.ts'
 import { recordLines } from '../dns/dns-lines.ts'
 import { apply } from '../plan/apply.ts'
 import { near, unified, type Writable, write } from './rewrite.ts'
@@ -29,6 +30,8 @@ export interface Concern {
   readonly publishes?: boolean
   /** What is done to the zones once it is agreed to and before the file is written: nothing is written unless it returns 0. */
   readonly first?: { readonly lines: readonly string[]; readonly asks: string; run(): Promise<number> } | undefined
+  /** Called once the file is written. */
+  readonly written?: (() => Promise<void>) | undefined
   /** Corrects the host instead of those playbooks. */
   readonly then?: ((inventory: Inventory) => Promise<number>) | undefined
 }
@@ -38,7 +41,7 @@ export async function writable({ inventory: given, host, yes }: ChangeOptions, i
   if (!yes && io.ask === undefined) throw noTerminal('say --yes to write the inventory without a question')
   const inventory = await loadInventory(given, host)
   if (inventory.embedded)
-    throw new ProvisionError(inventory.file, 'comes with provision and is not written', 'copy it to ./inventory first')
+    throw new ProvisionError(inventory.file, 'comes with provision and is never changed', 'copy it to ./inventory first')
   return { inventory, text: await readFile(inventory.file, 'utf8') }
 }
 
@@ -47,37 +50,59 @@ export async function writable({ inventory: given, host, yes }: ChangeOptions, i
  * and corrects the host: these playbooks, as ever. Returns the exit code: 1 when the operator says no.
  */
 export async function changeInventory(
-  { inventory, text }: Writable,
+  found: Writable,
   edit: Edit,
-  { concerns, notes = [], publishes = false, first, then }: Concern,
+  concern: Concern,
   options: ChangeOptions,
   io: Io,
 ): Promise<number> {
+  const proposed = await proposeChange(found, edit, concern, options, io)
+  if (options.yes || (await io.ask!.confirm(proposed.question))) return proposed.carryOut()
+  io.report.say('nothing was written')
+  return 1
+}
+
+/** A change that was shown, and waits for a yes. */
+export interface ProposedChange {
+  readonly question: string
+  /** Writes the file and does the rest. Returns the exit code. */
+  carryOut(): Promise<number>
+}
+
+/** Shows what a change makes of the inventory, and of the zones. Nothing is written yet. */
+export async function proposeChange(
+  { inventory, text }: Writable,
+  edit: Edit,
+  { concerns, notes = [], publishes = false, first, written, then }: Concern,
+  options: ChangeOptions,
+  io: Io,
+): Promise<ProposedChange> {
   const { file, server: before, name } = inventory
   const edited = edit(file, text)
   const only = options.apply ? await known(concerns, options, io) : []
   const shown = near(file)
   io.report.diff(unified(shown, text, edited.text))
   const also = first?.asks ?? (publishes ? 'publish its records' : '')
-  const question = options.apply
-    ? `Write this, ${also === '' ? 'and ' : ''}correct ${name} (${only.join(', ')})${also === '' ? '' : `, and ${also}`}?`
-    : 'Write this?'
   const records = recordLines(before, edited.server, publishes)
   if (publishes) io.report.diff(first?.lines ?? records)
-  if (!options.yes && !(await io.ask!.confirm(question))) {
-    io.report.say('nothing was written')
-    return 1
+  return {
+    question: options.apply
+      ? `Write this, ${also === '' ? 'and ' : ''}correct ${name} (${only.join(', ')})${also === '' ? '' : `, and ${also}`}?`
+      : 'Write this?',
+    carryOut: async () => {
+      const code = (await first?.run()) ?? 0
+      if (code !== 0) return code
+      await write(file, text, edited)
+      await written?.()
+      io.report.say(`wrote ${shown}`)
+      for (const note of notes) io.report.say(note)
+      if (!publishes) io.report.diff(records)
+      if (then !== undefined) return then(await loadInventory(options.inventory, options.host))
+      if (options.apply) return correctHost(only, options, io, shown)
+      io.report.say(`next, to correct the host:\n  ${nextCommand([], options)}`)
+      return 0
+    },
   }
-  const code = (await first?.run()) ?? 0
-  if (code !== 0) return code
-  await write(file, text, edited)
-  io.report.say(`wrote ${shown}`)
-  for (const note of notes) io.report.say(note)
-  if (!publishes) io.report.diff(records)
-  if (then !== undefined) return then(await loadInventory(options.inventory, options.host))
-  if (options.apply) return correctHost(only, options, io, shown)
-  io.report.say(`provision --host ${name} makes it so there`)
-  return 0
 }
 
 /** Corrects these playbooks. When that fails the inventory is written all the same, which is said. */
@@ -85,7 +110,7 @@ export async function correctHost(only: readonly string[], options: ChangeOption
   try {
     return await apply({ ...options, check: false, diff: false, yes: true, only }, io)
   } catch (error) {
-    io.report.say(`${file} says it already: once this is mended, provision --host ${options.host} goes on`)
+    io.report.say(`${file} is written; once the fault is mended, go on with:\n  ${nextCommand([], options)}`)
     throw error
   }
 }

@@ -18,16 +18,23 @@ export interface InitDefaults {
   readonly user: string
   /** The address that the operator's own login comes from. */
   readonly from: string | undefined
+  /** Whether there is an inventory of that host already. */
+  readonly taken?: (hostname: string) => boolean
 }
 
 /** The questions that make a server, the fewest that its schema has no default for. */
-export function initTopics({ given, user, from }: InitDefaults): readonly Topic[] {
+export function initTopics({ given, user, from, taken }: InitDefaults): readonly Topic[] {
   const shape = ServerShape.shape
   const onlyIf = (fits: boolean | undefined): string | undefined => (fits === true ? given : undefined)
   const { accounts, web } = domainTopics(contradiction)
   const [, Nsupdate] = Dns.options
   return [
-    () => question('hostname', shape.hostname, { proposal: onlyIf(HostName.safeParse(given).success) }),
+    () =>
+      question('hostname', shape.hostname, {
+        proposal: onlyIf(HostName.safeParse(given).success),
+        contradiction: (hostname) =>
+          taken?.(hostname) ? `there is an inventory of ${hostname} already: name a different host, or edit that one` : undefined,
+      }),
     () => question('address', shape.address, { proposal: onlyIf(isIPv4(given ?? '')) }),
     ({ address }) =>
       question('address6', shape.address6, {
@@ -38,7 +45,7 @@ export function initTopics({ given, user, from }: InitDefaults): readonly Topic[
     ({ hostname = '' }) =>
       question('name', DomainShape.shape.name, {
         ask: String(Mail.shape.primary.meta()?.ask),
-        hint: 'the first of its mail domains; more come with “provision domain add”',
+        hint: 'the first of its mail domains; “domain add” adds more later',
         proposal: hostname.split('.').length > 2 ? hostname.slice(hostname.indexOf('.') + 1) : hostname,
       }),
     (answers) => accounts(answers.user)(answers),
@@ -56,7 +63,7 @@ export function initTopics({ given, user, from }: InitDefaults): readonly Topic[
         : question('ignore', Fail2ban.unwrap().shape.ignore, {
             proposal: from,
             read: words,
-            hint: 'whoever fails to log in too often is; you come from the one in brackets',
+            hint: 'anyone else who fails to log in too often is; the address in brackets is yours',
           }),
   ]
 }

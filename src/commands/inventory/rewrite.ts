@@ -51,7 +51,7 @@ export async function write(file: string, before: string, { text }: Edited): Pro
   const path = await realpath(file)
   await whileLocked(path, async () => {
     if ((await readFile(path, 'utf8')) !== before)
-      throw new ProvisionError(file, 'somebody has changed it meanwhile: nothing was written', 'run it again')
+      throw new ProvisionError(file, 'it was changed in the meantime: nothing was written', 'run it again')
     await replaceFile(path, text, (await stat(path)).mode & 0o777)
   })
 }

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { recordLines } from '../../../src/commands/dns/dns-lines.ts'
 import { domainOf } from '../../../src/commands/domain/domain-questions.ts'
+import { openDraft } from '../../../src/commands/inventory/draft.ts'
 import { inventoryText, newServer } from '../../../src/commands/inventory/init-file.ts'
 import { initTopics } from '../../../src/commands/inventory/init-questions.ts'
 import { dkimRecord } from '../../../src/dns/dkim.ts'
@@ -12,16 +17,18 @@ import { DomainShape } from '../../../src/inventory/schema/mail.ts'
 import { ServerShape } from '../../../src/inventory/schema/shape.ts'
 import { Dns } from '../../../src/inventory/schema/web.ts'
 import { readYaml, validate } from '../../../src/inventory/yaml.ts'
-import { type Answers, back, converse, type Put, type Topic } from '../../../src/ui/converse.ts'
+import { type Answers, back, type Close, converse, type Put, type Topic } from '../../../src/ui/converse.ts'
 import { question, words } from '../../../src/ui/fields.ts'
+import { nextCommand, quoted, startedAs } from '../../../src/ui/next-command.ts'
+import { wrapped } from '../../../src/ui/wrap.ts'
 
 test('question: it says what the field says, and refuses what the field refuses, in the field’s words', () => {
   const asked = question('hostname', ServerShape.shape.hostname)
   assert.equal(asked.ask, 'What is the host called?')
   assert.match(asked.hint, /such as xoyize\.xyz$/)
   assert.equal(asked.fault('example.org'), undefined)
-  assert.match(asked.fault('Example') ?? '', /^“Example” is no host name: /)
-  assert.match(asked.fault('') ?? '', /^is no host name: /)
+  assert.match(asked.fault('Example') ?? '', /^“Example” is not a valid host name: /)
+  assert.match(asked.fault('') ?? '', /^is not a valid host name: /)
 })
 
 test('question: what may be left out takes nothing; what has a default proposes it; a number is read as one', () => {
@@ -32,7 +39,7 @@ test('question: what may be left out takes nothing; what has a default proposes 
   assert.match(port.fault('70000') ?? '', /65535/)
   const reports = question('reports', DomainShape.shape.dmarc.unwrap().shape.reports, { read: words })
   assert.equal(reports.proposal, 'postmaster')
-  assert.match(reports.fault('a, b c@') ?? '', /^“c@” is no /)
+  assert.match(reports.fault('a, b c@') ?? '', /^“c@” is not a valid mailbox name/)
 })
 
 test('init: a host may have no IPv4 address, and no address at all is refused', () => {
@@ -100,22 +107,105 @@ function somebody(answers: readonly (string | typeof back)[]): { readonly put: P
   return { put, asked }
 }
 
+/** Makes nothing of the answers. */
+const all: Close<Answers> = async (answers) => answers
+
 test('converse: going back forgets what followed, and proposes what was said', async () => {
   const topics = [topic('a'), topic('b', ({ a }) => a === 'yes'), topic('c')]
   const { put, asked } = somebody(['yes', 'b1', back, back, 'no', 'c1'])
-  assert.deepEqual(await converse(topics, {}, put), { a: 'no', c: 'c1' })
+  assert.deepEqual(await converse(topics, {}, { put }, all), { a: 'no', c: 'c1' })
   assert.deepEqual(asked, ['a: usual a (first)', 'b: usual b', 'c: usual c', 'b: b1', 'a: yes (first)', 'c: usual c'])
 })
 
 test('converse: what is given is not asked, and refused when it is wrong; without anybody proposals are taken', async () => {
   const { put, asked } = somebody(['b1'])
-  assert.deepEqual(await converse([topic('a'), topic('b')], { a: 'given' }, put), { a: 'given', b: 'b1' })
+  assert.deepEqual(await converse([topic('a'), topic('b')], { a: 'given' }, { put }, all), { a: 'given', b: 'b1' })
   assert.deepEqual(asked, ['b: usual b (first)'])
-  assert.deepEqual(await converse([topic('a'), topic('b')], { b: 'given' }, undefined), { a: 'usual a', b: 'given' })
+  assert.deepEqual(await converse([topic('a'), topic('b')], { b: 'given' }, undefined, all), { a: 'usual a', b: 'given' })
   await assert.rejects(
-    converse([topic('a')], { a: 'bad' }, undefined),
+    converse([topic('a')], { a: 'bad' }, undefined, all),
     (error) => error instanceof ProvisionError && error.message === 'is bad',
   )
+})
+
+test('converse: the end goes back to the last question that was asked, and to none where none was', async () => {
+  const { put, asked } = somebody(['a1', 'a2'])
+  const ends: [Answers, boolean][] = []
+  const close: Close<string> = async (answers, mayGoBack) => {
+    ends.push([answers, mayGoBack])
+    return ends.length === 1 ? back : 'closed'
+  }
+  assert.equal(await converse([topic('a'), topic('b')], { b: 'given' }, { put }, close), 'closed')
+  assert.deepEqual(asked, ['a: usual a (first)', 'a: a1 (first)'])
+  assert.deepEqual(ends, [
+    [{ a: 'a1', b: 'given' }, true],
+    [{ a: 'a2', b: 'given' }, true],
+  ])
+  ends.push([{}, true])
+  assert.equal(await converse([topic('a')], { a: 'given' }, { put }, close), 'closed')
+  assert.deepEqual(ends.at(-1), [{ a: 'given' }, false])
+})
+
+test('converse: each answer is kept, and what was kept is proposed', async () => {
+  const kept: Answers[] = []
+  const keep = async (answers: Answers) => void kept.push(answers)
+  const { put, asked } = somebody(['a1', back, 'a2', 'b1'])
+  await converse([topic('a'), topic('b')], {}, { put, keep, earlier: { b: '' } }, all)
+  assert.deepEqual(asked, ['a: usual a (first)', 'b: ', 'a: a1 (first)', 'b: '])
+  assert.deepEqual(kept, [
+    { b: '', a: 'a1' },
+    { b: '', a: 'a2' },
+    { b: 'b1', a: 'a2' },
+  ])
+})
+
+test('draft: what was answered is there the next time, for the same command alone, until it is forgotten', async (t) => {
+  const state = mkdtempSync(join(tmpdir(), 'draft-test-'))
+  t.after(() => rmSync(state, { recursive: true, force: true }))
+  t.after(() => void delete process.env.XDG_STATE_HOME)
+  process.env.XDG_STATE_HOME = state
+  const draft = await openDraft('init', '/a', 'x')
+  assert.equal(draft.kept(), false)
+  await draft.keep({ user: 'alice' })
+  assert.equal(draft.kept(), true)
+  const folder = join(state, 'provision', 'answers')
+  const [file = ''] = readdirSync(folder)
+  assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600)
+  assert.deepEqual((await openDraft('init', '/a', 'x')).answers, { user: 'alice' })
+  assert.deepEqual((await openDraft('init', '/b', 'x')).answers, {})
+  writeFileSync(join(folder, file), '{"user": 1, "name')
+  assert.deepEqual((await openDraft('init', '/a', 'x')).answers, {})
+  await draft.forget()
+  assert.deepEqual(readdirSync(folder), [])
+})
+
+test('draft: where nothing can be kept the conversation goes on, and it is not said that something is', async (t) => {
+  const state = join(mkdtempSync(join(tmpdir(), 'draft-test-')), 'file')
+  writeFileSync(state, '')
+  t.after(() => void delete process.env.XDG_STATE_HOME)
+  process.env.XDG_STATE_HOME = state
+  const draft = await openDraft('init')
+  await draft.keep({ user: 'alice' })
+  assert.equal(draft.kept(), false)
+})
+
+test('wrapped: lines break at blanks, and a longer word stays whole', () => {
+  assert.deepEqual(wrapped('What is its IPv4 address, if it has one?', 20), ['What is its IPv4', 'address, if it has', 'one?'])
+  assert.deepEqual(wrapped('a abcdefghij b', 4), ['a', 'abcdefghij', 'b'])
+  assert.deepEqual(wrapped('', 4), [''])
+})
+
+test('next command: a shell reads back what was meant, and provision is called as it was', () => {
+  const words = ['plain', "it's", 'two words', '', '~/x', '$HOME', '*', 'mail/alice@example.org']
+  const read = execFileSync('sh', ['-c', `printf '%s\\n' ${words.map(quoted).join(' ')}`], { encoding: 'utf8' })
+  assert.deepEqual(read.split('\n').slice(0, -1), words)
+  assert.equal(quoted('mail/alice@example.org'), 'mail/alice@example.org')
+  assert.match(nextCommand(['init'], { host: 'x', inventory: 'my servers' }), / init --host x --inventory 'my servers'$/)
+  const npx = { npm_command: 'exec', PATH: '/c/node_modules/.bin' }
+  assert.deepEqual(startedAs('/c/node_modules/.bin/provision', npx), ['npx', 'provision'])
+  assert.deepEqual(startedAs('/usr/local/bin/provision', { PATH: '/bin:/usr/local/bin/' }), ['provision'])
+  assert.deepEqual(startedAs('/opt/provision', { PATH: '/bin' }), ['/opt/provision'])
+  assert.deepEqual(startedAs(join(process.cwd(), 'src', 'bin.js'), npx), ['./src/bin.js'])
 })
 
 test('domain: what is usual is not written', () => {
@@ -190,8 +280,8 @@ test('answers: a domain as in an inventory, with its faults named', () => {
   assert.deepEqual(readAnswers('a.yml', 'catch_all: bob\n', 'example.net'), { name: 'example.net', catch_all: 'bob' })
   for (const [wrong, message] of [
     ['nam: example.net\n', /Unrecognized key: "nam"/],
-    ['name: Example.net\n', /is no host name/],
-    ['- a\n', /is no answers/],
+    ['name: Example.net\n', /is not a valid host name/],
+    ['- a\n', /has no answers in it/],
     ['name: example.com\n', /is about example\.com, not about example\.net/],
   ] as const)
     assert.throws(

@@ -203,34 +203,34 @@ function talk(stdin: string, typed?: readonly string[]): SecretsIo & { readonly 
     stdin: stream,
     out: (line) => void printed!.push(line),
     say: (line) => void said!.push(line),
-    hidden: async () => answers!.shift() ?? '',
+    command: (...words) => `provision ${words.join(' ')}`,
+    newValue: async () => answers!.shift() ?? '',
     printed: printed!,
     said: said!,
   }
 }
 
-const held = (dir: string): Pick<Inventory, 'server' | 'store' | 'name'> => {
+const held = (dir: string): Pick<Inventory, 'server' | 'store'> => {
   const store = openStore(dir, 'x')
   // The commands look for secrets in it and at nothing else.
-  return { name: 'x', store, server: bindSecrets({ password, consumer }, store) as unknown as Inventory['server'] }
+  return { store, server: bindSecrets({ password, consumer }, store) as unknown as Inventory['server'] }
 }
 
-test('secrets set: takes a value from stdin without its last newline, or typed twice', async (t) => {
+test('secrets set: takes a value from stdin without its last newline, or typed', async (t) => {
   const dir = place(t)
   await setSecret(held(dir), 'ovh/consumer-key', talk("it's $secret \n"))
-  const io = talk('', ['hunter2', 'hunter2'])
+  const io = talk('', ['hunter2'])
   await setSecret(held(dir), 'other', io)
   assert.match(io.said.join('\n'), /nothing in the inventory refers to other so far/)
   await showSecret(held(dir), 'ovh/consumer-key', io)
   assert.deepEqual(io.printed, ["it's $secret "])
   for (const [name, one] of [
-    ['a', talk('', ['x', 'y'])],
     ['a', talk('\n')],
     ['a', talk('x\0y')],
     ['A b', talk('x')],
   ] as const)
     await assert.rejects(setSecret(held(dir), name, one), { name: 'ProvisionError' })
-  await assert.rejects(showSecret(held(dir), 'a', io), { message: 'there is no a in it; there is: other, ovh/consumer-key' })
+  await assert.rejects(showSecret(held(dir), 'a', io), { message: 'it has no a; it has: other, ovh/consumer-key' })
 })
 
 test('secrets list: says how it stands with each, and shows no value', async (t) => {
@@ -239,8 +239,8 @@ test('secrets list: says how it stands with each, and shows no value', async (t)
   const io = talk('')
   await listSecrets(held(dir), io)
   assert.deepEqual(io.printed, [
-    'mail/bob@example.org  missing: made up when it is needed',
-    'other                 there, and nothing refers to it',
+    'mail/bob@example.org  missing: generated when it is needed',
+    'other                 stored, but nothing refers to it',
     'ovh/consumer-key      missing: set it',
   ])
 })
@@ -274,7 +274,7 @@ test('secrets edit: opens them in an editor, and leaves no trace of the text', a
   editor('echo "b: three" > "$2"')
   await editSecrets(held(dir), undefined, io)
   assert.equal(io.said.at(-1), 'removed a')
-  await assert.rejects(showSecret(held(dir), 'a', io), /there is: b$/)
+  await assert.rejects(showSecret(held(dir), 'a', io), /it has: b$/)
 })
 
 test('secrets: what one was before is kept, ten values of it at most, the last one first, and each once', () => {
@@ -300,14 +300,14 @@ test('secrets show --previous: shows what one was before, when it was removed to
     return io.printed
   }
   assert.deepEqual([await shown(0), await shown(1), await shown(2)], [['three'], ['two'], ['one']])
-  await assert.rejects(shown(3), { message: '2 former values of a are kept in it' })
-  await assert.rejects(showSecret(held(dir), 'b', talk(''), 1), { message: 'no former value of b is kept in it' })
-  await assert.rejects(setSecret(held(dir), 'previous/1/a', talk('x')), /what the store calls a former value/)
+  await assert.rejects(shown(3), { message: 'it keeps 2 former values of a' })
+  await assert.rejects(showSecret(held(dir), 'b', talk(''), 1), { message: 'it keeps no former value of b' })
+  await assert.rejects(setSecret(held(dir), 'previous/1/a', talk('x')), /the name of a former value/)
   const io = talk('')
   await listSecrets(held(dir), io)
   assert.deepEqual(io.printed, [
-    'a                     there, and nothing refers to it',
-    'mail/bob@example.org  missing: made up when it is needed',
+    'a                     stored, but nothing refers to it',
+    'mail/bob@example.org  missing: generated when it is needed',
     'ovh/consumer-key      missing: set it',
   ])
   const script = join(dir, 'editor')
