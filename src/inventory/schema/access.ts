@@ -26,7 +26,7 @@ export const Admin = z
       )
       .min(1)
       .default([...defaultKeys])
-      .meta({ description: 'its public SSH keys; operator: the one that whoever runs this logs in with' }),
+      .meta({ description: 'its public SSH keys; operator: the one that you log in with when you run this' }),
   })
   .meta({ description: 'the one user that logs in' })
 

@@ -7,7 +7,7 @@ const urls = (amd64: string, arm64: string) =>
   z
     .strictObject({
       amd64: DownloadUrl.default(amd64).meta({
-        description: 'where it is downloaded for amd64; {version} stands for the version',
+        description: 'where it is downloaded for amd64; {version} is replaced by the version',
       }),
       arm64: DownloadUrl.default(arm64).meta({ description: 'the same for arm64' }),
     })
@@ -64,7 +64,7 @@ export const Artifacts = z.strictObject({
         .default('release')
         .meta({ description: 'release: the tagged sources; debian: the package of Debian 13 (trixie)' }),
       url: DownloadUrl.default('https://github.com/acmesh-official/acme.sh/archive/{version}/acme.sh-{version}.tar.gz').meta({
-        description: 'where it is downloaded; {version} stands for the version',
+        description: 'where it is downloaded; {version} is replaced by the version',
       }),
     })
     .prefault({})

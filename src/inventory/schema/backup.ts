@@ -45,11 +45,11 @@ export const Backup = z.strictObject({
   exclude: z.array(AbsolutePath).default([]).meta({ description: 'what is not needed again' }),
   passphrase: secretField('key')
     .default(() => secretPlaceholder('backup/passphrase', 'key'))
-    .meta({ description: 'of the repository; made up when it is missing' }),
+    .meta({ description: 'of the repository; generated when it is missing' }),
   key: secretField('ed25519')
     .default(() => secretPlaceholder('backup/key', 'ed25519'))
-    .meta({ description: 'the host’s private SSH key; made up when it is missing' }),
+    .meta({ description: 'the host’s private SSH key; generated when it is missing' }),
   prune_key: secretField('ed25519')
     .default(() => secretPlaceholder('backup/prune-key', 'ed25519'))
-    .meta({ description: 'the operator’s private SSH key, where the host only adds; made up when it is missing' }),
+    .meta({ description: 'the operator’s private SSH key, where the host only adds; generated when it is missing' }),
 })

@@ -5,7 +5,7 @@ import { HostName } from './fields.ts'
 export const Doctor = z
   .strictObject({
     outside: HostName.default('gmail.com').meta({
-      description: 'a domain of somebody else: its mail servers tell whether port 25 outwards is open',
+      description: 'a third-party domain: its mail servers show whether port 25 outwards is open',
     }),
     blocklists: z
       .array(HostName)

@@ -31,7 +31,7 @@ export const MailAddress = z
     'is not a valid mail address: its domain is not a valid host name',
   )
 
-/** An address that lives here: what stands before the @ is enough, and means the domain that it is written in. */
+/** An address that lives here: what is before the @ is enough, and means the domain that it is written in. */
 export const AddressHere = z.union([LocalPart, MailAddress.refine((whole) => LocalPart.safeParse(whole.split('@')[0]).success)], {
   error: 'is neither the name of a mailbox of this domain nor a whole address of it, in lower case',
 })
@@ -90,7 +90,7 @@ export const Url = z
   })
   .refine((url) => URL.canParse(url), 'is not a valid http(s) URL')
 
-/** The URL of a download, in which {version} stands for the version. */
+/** The URL of a download, in which {version} is replaced by the version. */
 export const DownloadUrl = z
   .string()
   .max(1000)

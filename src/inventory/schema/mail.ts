@@ -23,10 +23,10 @@ export const Mail = z.strictObject({
   }),
   system: z
     .strictObject({
-      name: LocalPart.default('system').meta({ description: 'what stands before the @ of the primary domain' }),
+      name: LocalPart.default('system').meta({ description: 'what is before the @ of the primary domain' }),
       password: secretField('password')
         .default(() => secretPlaceholder('mail/system', 'password'))
-        .meta({ description: 'made up when it is missing' }),
+        .meta({ description: 'generated when it is missing' }),
     })
     .prefault({})
     .meta({
@@ -82,11 +82,11 @@ export const Account = z.strictObject({
   address: AddressHere.meta({
     ask: 'Which mailbox?',
     example: 'xoyi',
-    description: 'what stands before the @, or the whole address',
+    description: 'what is before the @, or the whole address',
   }),
   password: secretField('password')
     .optional()
-    .meta({ description: 'made up when it is missing; !secret mail/ADDRESS when left out' }),
+    .meta({ description: 'generated when it is missing; !secret mail/ADDRESS when left out' }),
 })
 
 /** An address that stands for others. */
@@ -94,7 +94,7 @@ export const Alias = z.strictObject({
   address: AddressHere.meta({
     ask: 'Which address?',
     example: 'postmaster',
-    description: 'what stands before the @, or the whole address',
+    description: 'what is before the @, or the whole address',
   }),
   to: z
     .union([z.array(Target).min(1), Target.transform((one) => [one])], {

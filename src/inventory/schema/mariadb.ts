@@ -15,7 +15,7 @@ export const DatabaseShape = z.strictObject({
   }),
   password: secretField('password')
     .optional()
-    .meta({ description: 'made up when it is missing; !secret mariadb/USER when left out' }),
+    .meta({ description: 'generated when it is missing; !secret mariadb/USER when left out' }),
 })
 
 /** MariaDB, reached from this host alone. */

@@ -8,6 +8,6 @@ export const Ntfy = z.strictObject({
   topic: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'is not a valid topic name: letters, digits, hyphens and _')
-    .meta({ example: 'my_servers', description: 'what it is told under; who knows the name of an open topic reads it' }),
+    .meta({ example: 'my_servers', description: 'its topic there; anyone who knows the name of an open topic reads it' }),
   token: secretField().optional().meta({ description: 'the access token, where the topic needs one' }),
 })

@@ -21,7 +21,9 @@ export const Php = z.strictObject({
       ...['sqlite3', 'cli', 'gd', 'imap', 'mysql', 'soap', 'apcu', 'gmp', 'intl', 'opcache', 'xml', 'curl', 'igbinary'],
       ...['readline', 'zip', 'bcmath', 'imagick', 'mbstring', 'redis', 'bz2', 'smbclient'],
     ])
-    .meta({ description: 'its modules, as Debian names their packages; those that Debian has not are left out, and told' }),
+    .meta({
+      description: 'its modules, as Debian names their packages; those that Debian does not have are left out, and reported',
+    }),
   upload: Size.default('64M').meta({ description: 'how big what visitors send may be' }),
   processes: z.int().min(1).max(500).default(10).meta({ description: 'how many pages of a site are made at once' }),
   sury: z

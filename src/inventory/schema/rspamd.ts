@@ -9,7 +9,7 @@ export const Rspamd = z
       .min(2)
       .max(1000)
       .default(15)
-      .meta({ description: 'from this score on it is refused, which its sender is told' }),
+      .meta({ description: 'from this score on it is refused, and its sender learns so' }),
     learn: z.boolean().default(true).meta({
       description: 'every hour it learns from what people have put into Junk, and from what they keep in Archive',
     }),

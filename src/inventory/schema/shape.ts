@@ -37,7 +37,7 @@ export const ServerShape = z.strictObject({
   }),
   provider: f.Line.optional().meta({
     example: 'Contabo, Portsmouth UK',
-    description: 'a note: where it stands, and whose it is',
+    description: 'a note: where it is, and its owner',
   }),
   admin: Admin,
   ssh: z
@@ -58,7 +58,7 @@ export const ServerShape = z.strictObject({
     .strictObject({
       password: secretField('password')
         .default(() => secretPlaceholder('root/password', 'password'))
-        .meta({ description: 'made up when it is missing' }),
+        .meta({ description: 'generated when it is missing' }),
     })
     .prefault({})
     .meta({ description: 'root: good for the provider’s console only' }),
@@ -96,7 +96,7 @@ export const ServerShape = z.strictObject({
     .prefault({})
     .meta({ description: 'where packages come from' }),
   updates: z
-    .strictObject({ automatic: z.boolean().default(true).meta({ description: 'security updates are installed by themselves' }) })
+    .strictObject({ automatic: z.boolean().default(true).meta({ description: 'security updates are installed automatically' }) })
     .prefault({})
     .meta({ description: 'unattended-upgrades' }),
   journal: z
@@ -118,7 +118,7 @@ export const ServerShape = z.strictObject({
   mariadb: Mariadb.optional().meta({ description: 'MariaDB, on the loopback; none when left out' }),
   nebula: Nebula.optional().meta({ description: 'a node of a nebula overlay network; none when left out' }),
   nfs: Nfs.optional().meta({ description: 'an NFSv4 server for the overlay; none when left out' }),
-  rspamd: Rspamd.optional().meta({ description: 'what strangers send is looked at by rspamd; not at all when left out' }),
+  rspamd: Rspamd.optional().meta({ description: 'rspamd checks what strangers send; not at all when left out' }),
   backup: Backup.optional().meta({ description: 'a borg repository elsewhere; no backups when left out' }),
   ntfy: Ntfy.optional().meta({
     description: 'where the host says what an operator should hear; by mail to postmaster when left out',
@@ -129,7 +129,7 @@ export const ServerShape = z.strictObject({
   stamp_key: secretField('key')
     .default(() => secretPlaceholder('provision/stamp-key', 'key'))
     .meta({
-      description: 'what passwords are recognised with, without being tried; made up when it is missing',
+      description: 'what passwords are recognised with, without being tried; generated when it is missing',
     }),
 })
 

@@ -10,17 +10,17 @@ export const Watch = z
       description:
         'asked after each look while mail works, so that someone else notices when the host is silent; nobody when left out',
     }),
-    messages: z.int().min(1).default(100).meta({ description: 'of one login within an hour: more is told' }),
+    messages: z.int().min(1).default(100).meta({ description: 'of one login within an hour: more is reported' }),
     recipients: z.int().min(1).default(300).meta({ description: 'the same for all its recipients' }),
     logins_from: z.array(NetworkField).optional().meta({
       example: '198.51.100.0/24',
       description:
-        'networks from which logins by ssh are nothing to speak of, besides fail2ban.ignore; others are told once a day, none when left out',
+        'networks from which logins by ssh are not reported, besides fail2ban.ignore; others are reported once a day; none when left out',
     }),
     bans: z.enum(['daily', 'weekly']).optional().meta({
       example: 'weekly',
       description:
-        'how often it is told how many were banned, by jail and by network; never when left out, or when there were none',
+        'how often the host reports how many were banned, by jail and by network; never when left out, or when there were none',
     }),
   })
   .prefault({})

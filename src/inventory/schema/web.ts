@@ -154,7 +154,7 @@ export const SiteShape = z.strictObject({
         .meta({ ask: 'Who may see it?', example: 'xouser', description: 'the user' }),
       password: secretField('password')
         .optional()
-        .meta({ description: 'made up when it is missing; !secret web/NAME when left out' }),
+        .meta({ description: 'generated when it is missing; !secret web/NAME when left out' }),
     })
     .optional()
     .meta({ description: 'a password for the whole site' }),

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import type * as z from 'zod'
+import { parse } from 'yaml'
+import * as z from 'zod'
 import { ServerShape } from '../../../src/inventory/schema/shape.ts'
 import { readYaml, validate } from '../../../src/inventory/yaml.ts'
 
@@ -28,6 +29,26 @@ test('example.yml: every key is explained where it comes first', () => {
   // A key with nothing behind it is a section: what is in it is explained.
   const bare = [...first].filter(([, line]) => !/:$| #/.test(line)).map(([key]) => key)
   assert.deepEqual(bare, ['amd64', 'arm64'])
+})
+
+const schema = z.fromJSONSchema(JSON.parse(readFileSync(new URL('../../../inventory/schema.json', import.meta.url), 'utf8')))
+
+/** An inventory as an editor sees it: a secret is its name. */
+const asWritten = (path: string): Record<string, unknown> =>
+  parse(readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8'), {
+    customTags: [{ tag: '!secret', resolve: (name: string) => name }],
+  })
+
+test('schema.json: the inventories that come with provision are valid', () => {
+  for (const path of ['inventory/example.yml', 'inventory/xoyize.xyz.yml'])
+    assert.equal(schema.safeParse(asWritten(path)).error?.message, undefined, path)
+})
+
+test('schema.json: a key that does not exist, one that is missing and a wrong value are found', () => {
+  const right = asWritten('inventory/example.yml')
+  const { hostname: _, ...without } = right
+  for (const wrong of [{ ...right, hostnam: 'a' }, without, { ...right, hostname: 'A B' }, { ...right, ssh: { port: 'many' } }])
+    assert.equal(schema.safeParse(wrong).success, false)
 })
 
 test('schema: every key says what it is for, and what the wizard asks has an example', () => {
