@@ -38,7 +38,7 @@ test('doctor: all is green after an install, and that is seen in less than a qua
 test('doctor: nothing of a look is left on the host but lines in its journal', async () => {
   const count = async () =>
     (
-      await it.host.must(sh`exec 9> /run/provision/probe.lock; flock 9
+      await it.host.must(sh`mkdir -p -m 700 /run/provision; exec 9> /run/provision/probe.lock; flock 9
 sqlite3 -readonly /var/lib/maddy/imapsql.db 'SELECT count(*) FROM msgs'
 find /var/lib/maddy/remote_queue -type f | wc -l
 ls -d /tmp/tmp.* 2>/dev/null | wc -l`)
