@@ -35,7 +35,8 @@ function newcomer(t: TestContext): { readonly cacheDir: string } {
     'go.mod': `module ${word}\n\ngo 1.21\n`,
     'word.go': 'package word\n\n// Word is said.\nconst Word = "published"\n',
   })
-  const env = { GOPROXY: `${pathToFileURL(proxy)},https://proxy.golang.org`, GONOSUMDB: 'github.com/foxcpp/*' }
+  const behind = execFileSync('go', ['env', 'GOPROXY'], { encoding: 'utf8' }).trim()
+  const env = { GOPROXY: `${pathToFileURL(proxy)},${behind}`, GONOSUMDB: 'github.com/foxcpp/*' }
   const source = join(dir, 'source')
   const files: Record<string, string> = {
     'go.mod': `module ${module}\n\ngo 1.21\n\nrequire ${word} v1.0.0\n`,
